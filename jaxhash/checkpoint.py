@@ -1,0 +1,60 @@
+"""Checkpoints through orbax: written beside and renamed, so that a kill loses none that exist."""
+
+from pathlib import Path
+from typing import Any
+
+import orbax.checkpoint as ocp
+
+from jaxhash.errors import UserError
+
+
+class Checkpoints:
+    """The checkpoints of one run, in `<workdir>/checkpoints/<step>`."""
+
+    def __init__(self, workdir: Path, keep: int = 3):
+        """Opens the folder; the newest `keep` checkpoints stay."""
+        self._folder = workdir.absolute() / "checkpoints"
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        self._manager = ocp.CheckpointManager(self._folder, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._manager.close()
+
+    def latest(self) -> int | None:
+        """Returns the step of the newest complete checkpoint, or None."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: Any) -> None:
+        """Saves a tree of host arrays in the background, unless the step is saved already.
+
+        The position in the data is the step: `jaxhash.data.order` derives every batch from it.
+        """
+        if step != self.latest():
+            self._manager.save(step, args=ocp.args.StandardSave(state))
+
+    def restore(self, template: Any) -> Any:
+        """Reads the newest checkpoint into the structure and shapes of `template`.
+
+        Raises:
+          UserError: there is none, or it is of another shape, or it is damaged.
+        """
+        step = self.latest()
+        if step is None:
+            raise UserError(f"{self._folder}: no checkpoint; train first with --mode=train")
+        try:
+            state = self._manager.restore(step, args=ocp.args.StandardRestore(template))
+        except Exception as error:
+            reason = next(line for line in [*str(error).splitlines(), type(error).__name__] if line)
+            raise UserError(
+                f"{self._folder}/{step}: does not fit this config, or is damaged ({reason}); "
+                "use the config that it was trained with, or delete that folder to go back to "
+                "the checkpoint before"
+            ) from error
+        return state
+
+    def wait(self) -> None:
+        """Blocks until what was saved is on disk."""
+        self._manager.wait_until_finished()

@@ -1,0 +1,201 @@
+"""Configurations: the default that every config starts from, its arguments, checks and files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from jaxhash.errors import UserError, nearest
+
+# What may change when a run is resumed: where things lie and how often it speaks, not what it is.
+FREE_TO_CHANGE = ("data.dir", "devices", "log.every_steps", "checkpoint.keep")
+
+
+def base() -> ConfigDict:
+    """Returns the configuration that every file in `configs/` starts from.
+
+    Durations come as `..._epochs` or, where it is set, `..._steps`.
+
+    >>> base().optim.lr
+    5e-05
+    """
+    config = ConfigDict()
+    config.name = "unnamed"  # of the system; part of the default workdir
+    config.seed = 0  # of the split, the weights, the order and the augmentation
+    config.devices = 0  # how many local devices share a step; 0 takes all
+
+    config.data = ConfigDict()
+    config.data.name = "cifar10"  # a file of jaxhash/data/sets
+    config.data.protocol = "cifar10_54k"
+    config.data.dir = placeholder(str)  # where TFDS data sets lie; unset: TFDS's default
+    config.data.size = 224  # pixels of the network's input
+    config.data.pad = 0  # training: pad by this many pixels and crop at random
+    config.data.flip = False  # training: mirror half of the images
+    config.data.mean = (0.485, 0.456, 0.406)
+    config.data.std = (0.229, 0.224, 0.225)
+
+    config.model = ConfigDict()
+    config.model.bits = 48
+    config.model.backbone = ConfigDict({"name": "resnet18"})
+    config.model.backbone.resnet = ConfigDict(
+        {"stem": "7x7", "stem_pool": True, "strides": (1, 2, 2, 2), "width": 64}
+    )
+    config.model.attention = ConfigDict({"name": "none", "nodes": ("stage4",)})
+    config.model.attention.ida = ConfigDict({"reduce_axis": "query"})
+    config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
+    config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
+
+    config.loss = ConfigDict({"name": "dhida"})
+    config.loss.dhida = ConfigDict(
+        {
+            "gamma": 0.1,
+            "quantizer": "piecewise",
+            "balance_axis": "samples",
+            "memory_bank": False,
+        }
+    )
+
+    config.optim = ConfigDict()
+    config.optim.name = "rmsprop"  # rmsprop, adam or sgd
+    config.optim.lr = 5e-5
+    config.optim.weight_decay = 1e-5  # added to the gradient
+    config.optim.schedule = "constant"  # constant, cosine or one_cycle
+    config.optim.warmup_percent = 30.0  # of one_cycle
+
+    config.train = ConfigDict()
+    config.train.batch_size = 128  # over all devices
+    config.train.total_epochs = 150.0
+    config.train.total_steps = placeholder(int)
+
+    config.eval = ConfigDict()
+    config.eval.batch_size = 256
+    config.eval.at_start = True  # measure the network before it has learnt anything
+    config.eval.every_epochs = 0.0  # 0: at the end alone
+    config.eval.every_steps = placeholder(int)
+
+    config.checkpoint = ConfigDict()
+    config.checkpoint.every_epochs = 10.0
+    config.checkpoint.every_steps = placeholder(int)
+    config.checkpoint.keep = 3
+
+    config.log = ConfigDict({"every_steps": 10})
+    return config
+
+
+def arguments(text: str | None, **defaults: Any) -> ConfigDict:
+    """Parses what follows the colon in `--config=configs/dhida.py:bits=16,attention=none`.
+
+    Args:
+      text: "name=value,..." or None.
+      defaults: the arguments of a config; each value is read in the type of its default.
+
+    Raises:
+      UserError: an unknown argument, or a value of another type.
+
+    >>> arguments("bits=16", bits=48, dataset="cifar10").bits
+    16
+    """
+    values = dict(defaults)
+    for pair in filter(None, (text or "").split(",")):
+        name, _, value = pair.partition("=")
+        if name not in defaults:
+            raise UserError(f"unknown config argument {name!r}: {nearest(name, defaults)}")
+        kind = type(defaults[name])
+        try:
+            values[name] = kind(value)
+        except ValueError:
+            raise UserError(
+                f"config argument {name}={value}: expected {kind.__name__}, for example "
+                f"{name}={defaults[name]}"
+            ) from None
+    return ConfigDict(values)
+
+
+def check(config: ConfigDict) -> None:
+    """Raises UserError for values that no run could use; names are checked where they are used."""
+    rules = (
+        ("model.bits", 1 <= config.model.bits <= 4096, "a whole number from 1 to 4096"),
+        ("model.dtype", config.model.dtype in ("float32", "bfloat16"), "float32 or bfloat16"),
+        ("data.size", config.data.size >= 8, "at least 8 pixels"),
+        ("data.pad", config.data.pad >= 0, "0 or more pixels"),
+        ("train.batch_size", config.train.batch_size >= 2, "at least 2, or there are no pairs"),
+        ("eval.batch_size", config.eval.batch_size >= 1, "at least 1"),
+        ("optim.lr", config.optim.lr > 0, "a number above 0"),
+        ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
+        ("log.every_steps", config.log.every_steps >= 1, "at least 1"),
+        ("devices", config.devices >= 0, "0 for all, or a number of devices"),
+    )
+    for name, holds, expected in rules:
+        if not holds:
+            raise UserError(f"{name}={flatten(config)[name]}: expected {expected}")
+
+
+def duration(section: ConfigDict, prefix: str, steps_per_epoch: int) -> int:
+    """Reads a duration in steps: `<prefix>_steps` where it is set, else `<prefix>_epochs`.
+
+    >>> duration(ConfigDict(dict(every_epochs=1.5, every_steps=None)), "every", 10)
+    15
+    """
+    steps = section[f"{prefix}_steps"]
+    if steps is None:
+        steps = round(section[f"{prefix}_epochs"] * steps_per_epoch)
+    return steps
+
+
+def flatten(config: ConfigDict) -> dict[str, Any]:
+    """Lists every value under its dotted name.
+
+    >>> flatten(ConfigDict(dict(a=1, b=dict(c=2))))
+    {'a': 1, 'b.c': 2}
+    """
+    flat = {}
+    for name, value in config.items():
+        if isinstance(value, ConfigDict):
+            flat |= {f"{name}.{inner}": leaf for inner, leaf in flatten(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def to_json(config: ConfigDict) -> str:
+    """Writes a config as JSON text."""
+    return json.dumps(config.to_dict(), indent=2) + "\n"
+
+
+def from_json(path: Path) -> ConfigDict:
+    """Reads a config that a run left in its workdir.
+
+    Raises:
+      UserError: there is none, or it is damaged.
+    """
+    try:
+        return ConfigDict(_tuples(json.loads(path.read_text())))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not found; --workdir must name the folder of a run") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError):
+        raise UserError(f"{path}: damaged; restore it or take another --workdir") from None
+
+
+def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
+    """Lists in words where two configs differ in what makes a run.
+
+    >>> differences(ConfigDict(dict(bits=16)), ConfigDict(dict(bits=48)))
+    ['bits is 16 there and 48 here']
+    """
+    there, here = flatten(old), flatten(new)
+    return [
+        f"{name} is {there.get(name)} there and {here.get(name)} here"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name) and name not in FREE_TO_CHANGE
+    ]
+
+
+def _tuples(value: Any) -> Any:
+    """JSON has lists only; configs have tuples only."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {name: _tuples(item) for name, item in value.items()}
+    return value

@@ -1,0 +1,66 @@
+"""Pixels, inside the compiled step: uint8 in, normalised float32 out."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class Augment(NamedTuple):
+    """How an image becomes the input of the network.
+
+    size: height and width of the input in pixels; images are resized to it, bilinearly.
+    pad: while training, an image is padded by this many zero pixels and cut back at random.
+    flip: while training, half of the images are mirrored.
+    mean, std: of each channel, for pixels in [0, 1].
+    """
+
+    size: int
+    pad: int = 0
+    flip: bool = False
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
+
+    def for_training(self, key: jax.Array, images: jax.Array, index: jax.Array) -> jax.Array:
+        """Maps uint8 [b h w c] to float32 [b size size c], at random.
+
+        Each image draws from its own key, `key` folded with its number in the training set, so the
+        result does not depend on how the batch is spread over devices.
+
+        >>> import jax, jax.numpy as jnp
+        >>> images = jnp.zeros((2, 8, 8, 1), jnp.uint8)
+        >>> augment = Augment(16, pad=2, flip=True, mean=(0.5,), std=(0.5,))
+        >>> augment.for_training(jax.random.key(0), images, jnp.arange(2)).shape
+        (2, 16, 16, 1)
+        """
+        keys = jax.vmap(lambda i: jax.random.fold_in(key, i))(index)
+        return jax.vmap(self._distort)(keys, self.for_encoding(images))
+
+    def for_encoding(self, images: jax.Array) -> jax.Array:
+        """Maps uint8 [b h w c] to float32 [b size size c], the same each time.
+
+        >>> import jax.numpy as jnp
+        >>> white = jnp.full((1, 4, 4, 1), 255, jnp.uint8)
+        >>> float(Augment(4, mean=(0.5,), std=(0.5,)).for_encoding(white).max())
+        1.0
+        """
+        x = images.astype(jnp.float32) / 255
+        batch, height, width, channels = x.shape
+        if (height, width) != (self.size, self.size):
+            x = jax.image.resize(x, (batch, self.size, self.size, channels), "bilinear")
+        return (x - jnp.array(self.mean)) / jnp.array(self.std)
+
+    def _distort(self, key: jax.Array, x: jax.Array) -> jax.Array:
+        flip_key, crop_key = jax.random.split(key)
+        if self.flip:
+            x = jnp.where(jax.random.bernoulli(flip_key), x[:, ::-1], x)
+        if self.pad:
+            black = -jnp.array(self.mean) / jnp.array(self.std)
+            padding = ((self.pad, self.pad), (self.pad, self.pad), (0, 0))
+            padded = jnp.pad(x - black, padding) + black
+            top, left = jax.random.randint(crop_key, (2,), 0, 2 * self.pad + 1)
+            x = jax.lax.dynamic_slice(padded, (top, left, 0), x.shape)
+        return x

@@ -1,0 +1,37 @@
+"""CIFAR-10 (Krizhevsky, 2009): 60,000 images of 32 x 32 pixels in 10 classes."""
+
+from jaxhash.data.protocols import Protocol
+from jaxhash.data.sources import DataSet
+
+
+def build() -> DataSet:
+    """Describes CIFAR-10 and the three protocols in circulation.
+
+    `cifar10_54k` is DHIDA's text (section 4.1: "the rest of the images serve as the database");
+    `cifar10_59k` is the same split with the training images left in the database, as much public
+    code has it; `cifar10_official` is DAH's: the official test images search the training images.
+    """
+    return DataSet(
+        tfds_name="cifar10",
+        parts=("train", "test"),
+        protocols={
+            "cifar10_54k": Protocol(
+                query_per_class=100,
+                train_per_class=500,
+                database="rest",
+                counts=(5_000, 1_000, 54_000),
+            ),
+            "cifar10_59k": Protocol(
+                query_per_class=100,
+                train_per_class=500,
+                database="rest and train",
+                counts=(5_000, 1_000, 59_000),
+            ),
+            "cifar10_official": Protocol(
+                query_per_class=None,
+                train_per_class=None,
+                database="train",
+                counts=(50_000, 10_000, 50_000),
+            ),
+        },
+    )

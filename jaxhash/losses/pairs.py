@@ -1,0 +1,64 @@
+"""What pairwise objectives share: rows [b ...] against columns [n ...]."""
+
+import jax
+import jax.numpy as jnp
+
+
+def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Returns s: 1 where two images share a label, else 0.
+
+    Args:
+      rows: [b l] labels, 0 or 1.
+      columns: [n l] labels, 0 or 1.
+
+    Returns:
+      [b n] float32.
+
+    >>> import jax.numpy as jnp
+    >>> print(similarity(jnp.array([[1, 0, 1]]), jnp.array([[0, 0, 1], [0, 1, 0]])))
+    [[1. 0.]]
+    """
+    shared = jnp.einsum("bl,nl->bn", rows.astype(jnp.float32), columns.astype(jnp.float32))
+    return (shared > 0).astype(jnp.float32)
+
+
+def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> jax.Array:
+    """Returns log(1 + exp(theta)) - s theta with theta = <u, v> / 2, for every pair.
+
+    DHIDA equation 11, DPSH equation 2. The first term is softplus, which neither overflows nor
+    loses a small value.
+
+    Args:
+      u: [b k] codes of the rows.
+      v: [n k] codes of the columns.
+      similar: [b n] s, 0 or 1.
+
+    Returns:
+      [b n].
+
+    >>> import jax.numpy as jnp
+    >>> code = jnp.ones((1, 4))
+    >>> print(negative_log_likelihood(code, -code, jnp.zeros((1, 1))).round(4))
+    [[0.1269]]
+    """
+    theta = jnp.einsum("bk,nk->bn", u, v) / 2
+    return jax.nn.softplus(theta) - similar * theta
+
+
+def mean_over_columns(values: jax.Array, valid: jax.Array) -> jax.Array:
+    """Averages each row over its valid columns; 0 where a row has none.
+
+    Args:
+      values: [b n].
+      valid: [b n] bool.
+
+    Returns:
+      [b].
+
+    >>> import jax.numpy as jnp
+    >>> pairs = jnp.array([[1.0, 3.0], [5.0, 7.0]])
+    >>> print(mean_over_columns(pairs, jnp.array([[True, True], [False, False]])))
+    [2. 0.]
+    """
+    total = jnp.where(valid, values, 0).sum(axis=1)
+    return total / jnp.maximum(valid.sum(axis=1), 1)

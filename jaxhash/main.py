@@ -1,0 +1,93 @@
+"""Train a network to hash images, measure it, and leave the results in a folder.
+
+  python -m jaxhash.main --config=configs/quickstart.py
+  python -m jaxhash.main --config=configs/dhida.py:bits=16,dataset=cifar10 --workdir=runs/a
+  python -m jaxhash.main --config=configs/dhida.py --config.optim.lr=1e-4 --config.data.dir=PATH
+  python -m jaxhash.main --mode=evaluate --workdir=runs/a
+
+Every value of a config can be set on the command line, as --config.NAME=VALUE; a config says at its
+top what it does, which arguments it takes after the colon, and what to expect of it. Started again
+in the same --workdir, a run goes on where it was.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from jaxhash import config as configs
+from jaxhash.errors import UserError, nearest
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "A file in configs/, with its arguments after a colon.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; made if need be. Default: runs/NAME-BITS-SEED."
+)
+_MODE = flags.DEFINE_enum(
+    "mode", "train", ["train", "evaluate"], "Train and measure, or measure a checkpoint again."
+)
+
+
+def main(argv: list[str]) -> None:
+    """Runs the mode that the flags name."""
+    if len(argv) > 1:
+        raise UserError(f"unexpected argument {argv[1]!r}: flags start with --")
+    from jaxhash import train  # noqa: PLC0415  --help and a mistyped flag need not wait for jax
+
+    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    if _MODE.value == "evaluate":
+        if _WORKDIR.value is None:
+            raise UserError("--mode=evaluate needs --workdir, the folder of a trained run")
+        train.evaluate_checkpoint(_WORKDIR.value)
+        return
+    config = _CONFIG.value
+    if config is None:
+        raise UserError("--config is missing; try --config=configs/quickstart.py")
+    default = Path("runs") / f"{config.name}-{config.model.bits}-{config.seed}"
+    folder = Path(_WORKDIR.value or default)
+    train.train_and_evaluate(config, folder)
+    print(f"\nresults, curves.png and retrieval.png are in {folder}")
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses flags; turns every mistake in them into a UserError of one line."""
+    try:
+        rest = flags.FLAGS(argv)
+        _CONFIG.value  # noqa: B018  a config file that cannot be read fails here
+        return rest
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        raise _explain(error, argv) from error
+
+
+def _explain(error: BaseException, argv: list[str]) -> UserError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    path = next((a.partition("=")[2] for a in argv if a.startswith("--config=")), "")
+    if path and not Path(path.partition(":")[0]).is_file():
+        return UserError(f"--config={path}: no such file; the configs are in configs/")
+    if isinstance(error, AttributeError) and _CONFIG.value is not None:
+        known = configs.flatten(_CONFIG.value)
+        for argument in argv:
+            name = argument.partition("=")[0].removeprefix("--config.")
+            if argument.startswith("--config.") and name not in known:
+                return UserError(f"unknown config key {name!r}: {nearest(name, known)}")
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return UserError(lines[-1] if lines else type(error).__name__)
+
+
+def run() -> None:
+    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
+    try:
+        app.run(main, flags_parser=parse)
+    except UserError as error:
+        print(f"jaxhash: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

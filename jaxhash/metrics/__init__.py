@@ -1,0 +1,1 @@
+"""Retrieval metrics: exact under ties, in blocks, on packed codes. NumPy alone."""

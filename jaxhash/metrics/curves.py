@@ -1,0 +1,47 @@
+"""The curves that papers draw."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxhash.metrics import ranking
+from jaxhash.metrics.ranking import Histogram
+
+
+class PrecisionRecall(NamedTuple):
+    """`precision` and `recall`, each [points] in [0, 1], of growing Hamming radius."""
+
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+def precision_recall(counts: Histogram) -> PrecisionRecall:
+    """Draws precision against recall, a point for each radius 0..k at which anything is found.
+
+    Pooled over queries: the relevant items found by all queries, over the items found by all and
+    over the relevant items of all. A mean over queries would have to invent a precision for those
+    that find nothing.
+
+    >>> import numpy as np
+    >>> curve = precision_recall(Histogram(np.array([[1, 0, 3]]), np.array([[1, 0, 1]])))
+    >>> print(curve.precision, curve.recall)
+    [1.  1.  0.5] [0.5 0.5 1. ]
+    """
+    items = counts.items.sum(axis=0).cumsum()
+    relevant = counts.relevant.sum(axis=0).cumsum()
+    found = items > 0
+    return PrecisionRecall(
+        precision=relevant[found] / items[found],
+        recall=relevant[found] / max(relevant[-1], 1),
+    )
+
+
+def precision_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
+    """Computes mean P@N over the queries for several N, in expectation over ties.
+
+    >>> import numpy as np
+    >>> print(precision_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
+    [1.  1.  0.5]
+    """
+    return np.array([(ranking.hits_at(counts, n) / n).mean() for n in numbers])

@@ -1,0 +1,91 @@
+"""Pictures of a run: its curves, and what its queries found."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Right and wrong differ in line and word too, for those who do not tell the colours apart.
+RIGHT = {"color": "#009e73", "linestyle": "-"}
+WRONG = {"color": "#d55e00", "linestyle": (0, (2, 1))}
+
+
+def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
+    """Draws precision against recall, P@N, and the share of 1s in each bit.
+
+    Args:
+      path: of the PNG.
+      title: above the picture.
+      evaluations: title to what `jaxhash.evaluate.evaluate` returned.
+    """
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    recall_axes, number_axes, bit_axes = figure.subplots(1, 3)
+    for name, numbers in evaluations.items():
+        points = numbers["precision_recall"]
+        label = f"{name} (mAP {numbers['map']:.3f})"
+        recall_axes.plot(points["recall"], points["precision"], "o-", ms=3, label=label)
+        found = {int(n): value for n, value in numbers["precision_at"].items() if int(n) >= 10}
+        number_axes.plot(list(found), list(found.values()), "o-", ms=3, label=name)
+        bit_axes.plot(sorted(numbers["bit_balance"]), "o-", ms=3, label=name)
+    _label(recall_axes, "recall", "precision", "Precision and recall by radius")
+    _label(number_axes, "items returned", "precision", "P@N")
+    _label(bit_axes, "bits, sorted", "share of 1s in the database", "Bit balance")
+    recall_axes.set_xlim(0, 1.02)
+    recall_axes.legend()
+    figure.suptitle(title)
+    _save(figure, path)
+
+
+def retrieval(
+    path: Path,
+    title: str,
+    queries: np.ndarray,
+    hits: np.ndarray,
+    right: np.ndarray,
+    distances: np.ndarray,
+    names: list[str],
+) -> None:
+    """Draws queries, each followed by the first items that it found.
+
+    Args:
+      path: of the PNG.
+      title: above the picture.
+      queries: uint8 [q h w c].
+      hits: uint8 [q r h w c], nearest first.
+      right: bool [q r], whether a hit shares a label with its query.
+      distances: [q r] Hamming distances.
+      names: q names of the queries' labels.
+    """
+    rows, columns = right.shape
+    figure = Figure(figsize=(1.05 * (columns + 1), 1.2 * rows + 0.7), layout="constrained")
+    grid = figure.subplots(rows, columns + 1, squeeze=False)
+    for row in range(rows):
+        _picture(grid[row, 0], queries[row], names[row], {"color": "black", "linestyle": "-"}, 1)
+        for column in range(columns):
+            good = right[row, column]
+            caption = f"{'right' if good else 'wrong'}, {distances[row, column]} bits"
+            frame = RIGHT if good else WRONG
+            _picture(grid[row, column + 1], hits[row, column], caption, frame, 3)
+    figure.suptitle(f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong")
+    _save(figure, path)
+
+
+def _picture(axes: Axes, pixels: np.ndarray, caption: str, frame: dict, width: float) -> None:
+    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_title(caption, fontsize=7, pad=3)
+    for side in axes.spines.values():
+        side.set(linewidth=width, **frame)
+
+
+def _label(axes: Axes, x: str, y: str, title: str) -> None:
+    axes.set(xlabel=x, ylabel=y, title=title, ylim=(0, 1.02))
+    axes.grid(alpha=0.3)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=110)

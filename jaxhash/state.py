@@ -1,0 +1,32 @@
+"""Everything that a run must remember between two steps."""
+
+from typing import Any
+
+import jax
+import optax
+from flax import struct
+
+
+@struct.dataclass
+class TrainState:
+    """The state of training, a tree of arrays.
+
+    Attributes:
+      step: [] int32, steps done. The position in the data and every random number follow from it
+        and from the seed, so nothing else needs to be saved for an exact resume.
+      params: weights of the model.
+      batch_stats: running means and variances of its batch normalisation.
+      opt_state: of the optimiser.
+      loss_state: all that the loss remembers (a memory bank, say).
+    """
+
+    step: jax.Array
+    params: Any
+    batch_stats: Any
+    opt_state: optax.OptState
+    loss_state: Any
+
+    @property
+    def variables(self) -> dict:
+        """What the model needs to encode."""
+        return {"params": self.params, "batch_stats": self.batch_stats}

@@ -1,0 +1,77 @@
+"""The steps of one replica: pure functions, mapped over devices by `jaxhash.parallel`."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxhash import parallel
+from jaxhash.data.augment import Augment
+from jaxhash.losses import Codes, HashLoss
+from jaxhash.model import HashModel
+from jaxhash.state import TrainState
+
+
+class Images(NamedTuple):
+    """Training images that live on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
+
+    pixels: jax.Array
+    labels: jax.Array
+
+
+def train_step(
+    state: TrainState,
+    images: Images,
+    index: jax.Array,
+    *,
+    model: HashModel,
+    loss: HashLoss,
+    optimiser: optax.GradientTransformation,
+    augment: Augment,
+    seed: int,
+) -> tuple[TrainState, dict[str, jax.Array]]:
+    """Takes one step of the optimiser on the images that `index` [b] names.
+
+    Rows are this replica's images, columns those of all replicas, so the loss is that of the global
+    batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
+    replicas' gradients, because `gather_columns` sends back what other replicas' rows owe to ours.
+
+    Returns:
+      the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
+      `gradient_norm`, and what the loss reports.
+    """
+    key = jax.random.fold_in(jax.random.key(seed), state.step)
+    x = augment.for_training(key, images.pixels[index], index)
+
+    def objective(params):
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        outputs, updated = model.apply(variables, x, train=True, mutable=["batch_stats"])
+        rows = Codes(outputs.u, images.labels[index], index)
+        columns = parallel.gather_columns(rows)
+        losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
+        return losses.mean(), (updated.get("batch_stats", {}), loss_state, metrics)
+
+    (value, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+    batch_stats, loss_state, metrics = aux
+    gradient, metrics = parallel.mean((gradient, {"loss": value, **metrics}))
+    updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
+    metrics["gradient_norm"] = optax.tree.norm(gradient)
+    return TrainState(
+        step=state.step + 1,
+        params=optax.apply_updates(state.params, updates),
+        batch_stats=batch_stats,
+        opt_state=opt_state,
+        loss_state=loss_state,
+    ), metrics
+
+
+def encode_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> jax.Array:
+    """Encodes uint8 images [b h w c] to bits packed in bytes [b ceil(k/8)], most significant first.
+
+    A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
+    """
+    u = model.apply(variables, augment.for_encoding(pixels), train=False).u
+    return jnp.packbits(u >= 0, axis=-1)

@@ -1,0 +1,210 @@
+"""The only training loop. Read `train_and_evaluate` from top to bottom: it is the whole story."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from jaxhash import config as configs
+from jaxhash import provenance, workdir
+from jaxhash.checkpoint import Checkpoints
+from jaxhash.data import order
+from jaxhash.evaluate import evaluate
+from jaxhash.experiment import Encoded, Experiment
+from jaxhash.metrics import hamming
+from jaxhash.report import plots, table
+from jaxhash.state import TrainState
+from jaxhash.stopping import Stopping
+from jaxhash.writer import Writer, check_finite, read
+
+SHOWN_QUERIES = 10
+SHOWN_HITS = 10
+
+
+def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
+    """Trains what a config names, measures it, and leaves everything in a folder.
+
+    Started again in the same folder it goes on where it was, and gives bit for bit what it would
+    have given; started after the end it only shows the results. SIGTERM and Ctrl-C save and return.
+
+    Args:
+      config: as from `configs/`, or from `jaxhash.config.base()`.
+      folder: the workdir: checkpoints, `config.json`, `metrics.jsonl`, `events/`, `results.json`,
+        `curves.png`, `retrieval.png`.
+
+    Returns:
+      the results, as in `results.json`; None where the run was stopped before its end.
+
+    Raises:
+      UserError: the config, the data or the folder cannot be used, or training diverged.
+    """
+    folder = Path(folder).expanduser()
+    workdir.check(folder, config)
+    if (folder / workdir.RESULTS).exists():
+        print(f"{folder} is finished; delete it to train again")
+        return show(json.loads((folder / workdir.RESULTS).read_text()))
+
+    experiment = Experiment(config)
+    state = experiment.initial_state()
+    workdir.claim(folder, config)
+    print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
+
+    with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
+        # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
+        if checkpoints.latest() is not None:
+            state = checkpoints.restore(state)
+            print(f"resumed at step {state.step} of {experiment.total_steps}")
+        with Writer(folder, step=int(state.step)) as writer:
+            state = _train(experiment, state, checkpoints, writer, stop)
+    if stop.requested:
+        print(f"{stop.requested}: saved; the same command goes on from here")
+        return None
+    return finish(experiment, experiment.replicas.replicate(state), folder)
+
+
+def evaluate_checkpoint(folder: str | Path) -> dict:
+    """Measures the last checkpoint of a run again and rewrites its results and pictures.
+
+    Raises:
+      UserError: the folder holds no run, or no checkpoint that fits.
+    """
+    folder = Path(folder).expanduser()
+    experiment = Experiment(configs.from_json(folder / workdir.CONFIG))
+    with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
+        state = checkpoints.restore(experiment.initial_state())
+    return finish(experiment, experiment.replicas.replicate(state), folder)
+
+
+def _train(
+    experiment: Experiment,
+    state: TrainState,
+    checkpoints: Checkpoints,
+    writer: Writer,
+    stop: Stopping,
+) -> TrainState:
+    """Runs the steps that are left, and returns the last state on the host."""
+    config, replicas = experiment.config, experiment.replicas
+    total, epoch = experiment.total_steps, experiment.steps_per_epoch
+    save_every = configs.duration(config.checkpoint, "every", epoch)
+    measure_every = configs.duration(config.eval, "every", epoch)
+    start = int(state.step)
+    images = experiment.images()
+    state = replicas.replicate(state)
+    if start == 0 and config.eval.at_start:
+        writer.write(0, _scalars(measure(experiment, experiment.codes(state))))
+
+    progress = tqdm(
+        range(start, total),
+        "train",
+        initial=start,
+        total=total,
+        mininterval=0.2 if sys.stderr.isatty() else 30,
+    )
+    clock, since = time.monotonic(), start
+    for step in progress:
+        index = order.batch(config.seed, step, len(experiment.split.train), config.train.batch_size)
+        state, metrics = experiment.train_step(state, images, replicas.shard(index))
+        done = step + 1
+        last = done == total
+        log = last or done % config.log.every_steps == 0
+        save = last or bool(stop.requested) or (save_every and done % save_every == 0)
+        if log or save:
+            scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
+            check_finite(done, scalars, checkpoints.latest())
+        if log:
+            now = time.monotonic()
+            rate = (done - since) * config.train.batch_size / (now - clock)
+            clock, since = now, done
+            row = {f"train/{name}": value for name, value in scalars.items()}
+            writer.write(done, row | {"train/images_per_second": rate})
+            progress.set_postfix(loss=f"{scalars['loss']:.4f}", epoch=f"{done / epoch:.1f}")
+        if save:
+            checkpoints.save(done, replicas.first(state))
+        if stop.requested and not last:
+            break
+        if measure_every and done % measure_every == 0 and not last:
+            writer.write(done, _scalars(measure(experiment, experiment.codes(state))))
+    progress.close()
+    checkpoints.wait()
+    return replicas.first(state)
+
+
+def measure(experiment: Experiment, encoded: Encoded) -> dict:
+    """Evaluates codes by the protocol of the experiment."""
+    return evaluate(*encoded, experiment.config.model.bits, experiment.protocol.map_at)
+
+
+def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
+    """Measures a replicated state, writes results and pictures, and shows the table."""
+    config = experiment.config
+    encoded = experiment.codes(state)
+    rows = read(folder)
+    at_start = {name.removeprefix("eval/"): value for name, value in rows[0].items()}
+    results = {
+        "name": config.name,
+        "dataset": config.data.name,
+        "protocol": config.data.protocol,
+        "split_checksum": experiment.split.checksum,
+        "bits": config.model.bits,
+        "seed": config.seed,
+        "weights": config.model.weights,
+        **measure(experiment, encoded),
+        "at_start": at_start if "map" in at_start else None,
+        "steps": experiment.total_steps,
+        "train_images_per_second": _median_rate(rows),
+        "provenance": provenance.collect(len(experiment.replicas)),
+        "config": config.to_dict(),
+    }
+    _draw(experiment, encoded, results, folder)
+    # Last, because a run with results counts as finished.
+    workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
+    return show(results)
+
+
+def show(results: dict) -> dict:
+    """Prints the table of a finished run and returns its results."""
+    columns = {"at start": results["at_start"]} if results["at_start"] else {}
+    columns["trained"] = results
+    print(
+        f"\n{results['name']} on {results['dataset']}: {results['bits']} bits, protocol "
+        f"{results['protocol']}, seed {results['seed']}, weights {results['weights']}"
+    )
+    print(table.compare(columns))
+    return results
+
+
+def _scalars(numbers: dict) -> dict[str, float]:
+    """Keeps what a row of `metrics.jsonl` can hold."""
+    kinds = (int, float)
+    return {f"eval/{name}": value for name, value in numbers.items() if isinstance(value, kinds)}
+
+
+def _median_rate(rows: list[dict]) -> float | None:
+    rates = [row["train/images_per_second"] for row in rows if "train/images_per_second" in row]
+    return float(np.median(rates)) if rates else None
+
+
+def _draw(experiment: Experiment, encoded: Encoded, results: dict, folder: Path) -> None:
+    pool, split = experiment.pool, experiment.split
+    title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
+    plots.curves(folder / "curves.png", title, {results["name"]: results})
+    shown = np.linspace(0, len(split.query) - 1, SHOWN_QUERIES).astype(int)
+    queries = jax.tree.map(lambda x: x[shown], encoded.queries)
+    distance = hamming.distances(queries.codes, encoded.database.codes)
+    nearest = np.argsort(distance, axis=1, kind="stable")[:, :SHOWN_HITS]
+    labels = queries.labels.astype(bool)
+    hits = split.database[nearest]
+    plots.retrieval(
+        folder / "retrieval.png",
+        title,
+        pool.pixels[split.query[shown]],
+        pool.pixels[hits],
+        (pool.labels[hits].astype(bool) & labels[:, None]).any(axis=2),
+        np.take_along_axis(distance, nearest, axis=1),
+        [", ".join(np.array(pool.class_names)[row]) for row in labels],
+    )

@@ -1,0 +1,62 @@
+"""What a run says while it goes: JSON lines, TensorBoard events."""
+
+import json
+import math
+from pathlib import Path
+
+from tensorboardX import SummaryWriter
+
+from jaxhash import workdir as workdirs
+from jaxhash.errors import UserError
+
+METRICS = "metrics.jsonl"
+
+
+class Writer:
+    """Appends scalars to `metrics.jsonl` and to TensorBoard events in one folder."""
+
+    def __init__(self, workdir: Path, step: int):
+        """Opens the files, dropping what was written after `step`, the step of a resume."""
+        self._path = workdir / METRICS
+        kept = [row for row in read(workdir) if row["step"] <= step]
+        workdirs.write(self._path, "".join(json.dumps(row) + "\n" for row in kept))
+        self._events = SummaryWriter(str(workdir / "events"), purge_step=step + 1)
+
+    def __enter__(self) -> "Writer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._events.close()
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Writes one row; names with a slash are grouped by TensorBoard."""
+        with self._path.open("a") as file:
+            file.write(json.dumps({"step": step, **scalars}) + "\n")
+        for name, value in scalars.items():
+            self._events.add_scalar(name, value, step)
+
+
+def read(workdir: Path) -> list[dict[str, float]]:
+    """Reads the rows of a run, oldest first; a row that a kill cut short is left out."""
+    rows = []
+    path = workdir / METRICS
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def check_finite(step: int, scalars: dict[str, float], last_good: int | None) -> None:
+    """Raises UserError where a scalar is NaN or infinite.
+
+    >>> check_finite(3, {"loss": 0.5}, None)
+    """
+    for name, value in scalars.items():
+        if not math.isfinite(value):
+            kept = f"checkpoint {last_good} is intact" if last_good else "no checkpoint was written"
+            raise UserError(
+                f"{name} is {value} at step {step}, training cannot go on; {kept}; "
+                "lower optim.lr and start in a new --workdir"
+            )
