@@ -29,10 +29,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.backbone.resnet.stem_pool = False
     config.model.backbone.resnet.strides = (1, 2, 2, 1)
     config.model.backbone.resnet.width = 16
-    config.optim.name = "adam"
-    config.optim.lr = 2e-3
-    config.optim.schedule = "one_cycle"
-    config.train.batch_size = 64
-    config.train.total_epochs = 15.0
-    config.checkpoint.every_epochs = 5.0
+    config.model.hash_std = 0.05
+    config.optim.lr = 3e-4
+    config.optim.schedule = "cosine"
+    config.train.batch_size = 100
+    config.train.total_epochs = 40.0
     return config

@@ -24,19 +24,23 @@ class HashModel(nn.Module):
       backbone: a module of `jaxhash.backbones`.
       attention: node of the backbone to the module of `jaxhash.attention` that stands there.
       bits: k, the length of the code.
+      hash_std: deviation of the Gaussian from which the hash layer starts. The papers name none;
+        .01 is that of public implementations, on pretrained features. On a random backbone it
+        leaves all outputs nearly equal, and a pairwise loss then splits the images into two codes,
+        later into four, and so on, each split taking hundreds of steps; .05 avoids that.
     """
 
     backbone: nn.Module
     attention: Mapping[str, nn.Module]
     bits: int
+    hash_std: float = 0.01
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
         """Computes u = W^T pool(attention(backbone(x))) + b, DHIDA equation 14.
 
-        W and b start from a Gaussian (algorithm 1 of DHIDA; the deviation of .01 is that of the
-        public implementations, the paper names none).
+        W and b start from a Gaussian, algorithm 1 of DHIDA.
         """
 
         def at_node(node: str, x: jax.Array) -> jax.Array:
@@ -44,7 +48,7 @@ class HashModel(nn.Module):
 
         features = self.backbone(images.astype(self.dtype), train, at_node)
         pooled = features.mean(axis=(1, 2)).astype(jnp.float32)
-        gaussian = nn.initializers.normal(0.01)
+        gaussian = nn.initializers.normal(self.hash_std)
         u = nn.Dense(self.bits, kernel_init=gaussian, bias_init=gaussian, name="hash")(pooled)
         return Outputs(u)
 
@@ -71,4 +75,4 @@ def build(config: Any) -> HashModel:
             offers = ", ".join(family.NODES)
             raise UserError(f"model.attention.nodes has {node!r}: {name} offers {offers}")
     attention = {node: mechanism.build(**options, dtype=dtype) for node in config.attention.nodes}
-    return HashModel(backbone, attention, config.bits, dtype)
+    return HashModel(backbone, attention, config.bits, config.hash_std, dtype)

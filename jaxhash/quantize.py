@@ -9,8 +9,8 @@ def sign(u: jax.Array) -> jax.Array:
     """Returns +1 where u >= 0 and -1 elsewhere, so that sign(0) = +1; never 0.
 
     DHIDA equation 2. The derivative is taken to be 1 everywhere (the straight-through estimator):
-    the gradient that arrives at the code leaves unchanged at `u`. `sign(piecewise(u))` therefore
-    passes it where |u| <= 1 only.
+    the gradient that arrives at the code leaves unchanged at `u`. `sign(clipped(u))` passes it
+    where |u| <= 1 only, as DBDH does.
 
     Args:
       u: [...] real outputs of the hash layer.
@@ -30,11 +30,11 @@ sign.defvjp(lambda u: (sign(u), None), lambda _, gradient: (gradient,))
 
 @jax.custom_vjp
 def piecewise(u: jax.Array) -> jax.Array:
-    """Returns u cut to [-1, 1], the f(u) of DHIDA equation 1.
+    """Returns u cut to [-1, 1], the f(u) of DHIDA equation 1, with a straight-through derivative.
 
-    The derivative is 1 where |u| <= 1, the two ends included, and 0 beyond: outputs that are
-    already past a bit's value are left alone. (Equation 1 leaves f undefined at exactly -1 and 1;
-    both readings give the same value, and passing the gradient there lets a saturated bit return.)
+    The derivative is taken to be 1 everywhere. This is the gradient that DHIDA prints: equations 16
+    to 19 carry that of the loss from f(u) to W, b and the features without a factor for f. It lets
+    a bit that is saturated on the wrong side return; see `clipped` for the true derivative.
 
     Args:
       u: [...] real outputs of the hash layer.
@@ -45,14 +45,37 @@ def piecewise(u: jax.Array) -> jax.Array:
     >>> import jax, jax.numpy as jnp
     >>> print(piecewise(jnp.array([-3.0, 0.25, 1.5])))
     [-1.    0.25  1.  ]
-    >>> print(jax.grad(lambda u: piecewise(u).sum())(jnp.array([-3.0, 0.25, 1.0])))
+    >>> print(jax.grad(lambda u: piecewise(u).sum())(jnp.array([-3.0, 0.25, 1.5])))
+    [1. 1. 1.]
+    """
+    return jnp.clip(u, -1, 1)
+
+
+piecewise.defvjp(lambda u: (piecewise(u), None), lambda _, gradient: (gradient,))
+
+
+@jax.custom_vjp
+def clipped(u: jax.Array) -> jax.Array:
+    """Returns u cut to [-1, 1], with the derivative of the cut: 1 where |u| <= 1, else 0.
+
+    The reading of public code, which clamps. A bit that is saturated gets no gradient any more, on
+    whichever side it is; from random weights a network easily saturates before it has learnt.
+
+    Args:
+      u: [...] real outputs of the hash layer.
+
+    Returns:
+      [...] in [-1, 1].
+
+    >>> import jax, jax.numpy as jnp
+    >>> print(jax.grad(lambda u: clipped(u).sum())(jnp.array([-3.0, 0.25, 1.0])))
     [0. 1. 1.]
     """
     return jnp.clip(u, -1, 1)
 
 
-piecewise.defvjp(
-    lambda u: (jnp.clip(u, -1, 1), jnp.abs(u) <= 1),
+clipped.defvjp(
+    lambda u: (clipped(u), jnp.abs(u) <= 1),
     lambda inside, gradient: (jnp.where(inside, gradient, 0),),
 )
 

@@ -109,6 +109,8 @@ def _prepare(builder: type, root: Path) -> None:
     try:
         tfds.disable_progress_bar()
         builder(data_dir=root, file_format="array_record").download_and_prepare()
+    except FileExistsError:
+        return  # another process has just prepared the same
     except OSError as error:
         raise UserError(
             f"data.dir={root}: cannot be written ({error.strerror}); give another with "

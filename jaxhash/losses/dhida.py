@@ -9,7 +9,11 @@ from jaxhash import quantize
 from jaxhash.errors import UserError, nearest
 from jaxhash.losses import Codes, HashLoss, Sizes, pairs
 
-QUANTIZERS = {"piecewise": quantize.piecewise, "identity": quantize.identity}
+QUANTIZERS = {
+    "piecewise": quantize.piecewise,
+    "clipped": quantize.clipped,
+    "identity": quantize.identity,
+}
 BALANCE_AXES = ("samples", "bits")
 
 
@@ -63,7 +67,8 @@ def build(
 
     Args:
       gamma: weight of the balance term.
-      quantizer: `"piecewise"` (f), or `"identity"` for the ablation row without f.
+      quantizer: `"piecewise"`, f with the straight-through gradient of equation 16; `"clipped"`,
+        f with its own derivative; `"identity"` for the ablation row without f.
       balance_axis: see `balance`.
       memory_bank: pair the batch with the last known code of every training image instead of with
         itself. Codes in the bank get no gradient; images not yet seen are masked.

@@ -1,0 +1,46 @@
+"""Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one compilation cache."""
+
+import os
+import tempfile
+
+# Before jax is imported anywhere. Runs that tests start as processes of their own inherit these.
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "jaxhash-test-cache")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+
+import jax
+import pytest
+from hypothesis import settings
+from ml_collections import ConfigDict
+
+from jaxhash import config as configs
+
+settings.register_profile("jaxhash", deadline=None, derandomize=True, max_examples=30)
+settings.load_profile("jaxhash")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder where the digits prepare themselves once a session."""
+    return str(tmp_path_factory.mktemp("tfds"))
+
+
+@pytest.fixture
+def tiny(data_dir: str) -> ConfigDict:
+    """DHIDA on the digits, as small as it goes: 12 steps of 3 epochs on one device."""
+    config = configs.base()
+    config.name = "tiny"
+    config.devices = 1
+    config.data.update(name="digits", protocol="digits", dir=data_dir, size=8, pad=1)
+    config.data.update(mean=(0.5,), std=(0.5,), flip=True)
+    config.model.bits = 12
+    config.model.attention.name = "ida"
+    config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
+    config.optim.update(name="adam", lr=1e-3)
+    config.train.update(batch_size=250, total_steps=12)
+    config.eval.every_steps = 5
+    config.checkpoint.every_steps = 4
+    config.log.every_steps = 2
+    return config.lock()

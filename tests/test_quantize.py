@@ -1,0 +1,58 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+
+from jaxhash import quantize
+
+FLOATS = st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=8)
+
+
+@given(FLOATS)
+def test_sign_has_two_values_and_zero_is_positive(values):
+    u = jnp.array(values)
+    assert np.array_equal(quantize.sign(u), np.where(np.array(values, np.float32) >= 0, 1, -1))
+    assert quantize.sign(jnp.array([0.0, -0.0])).tolist() == [1, 1]
+
+
+@given(FLOATS)
+def test_piecewise_and_clipped_cut_to_one(values):
+    u = jnp.array(values)
+    for quantizer in (quantize.piecewise, quantize.clipped):
+        assert np.array_equal(quantizer(u), np.clip(np.array(values, np.float32), -1, 1))
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "derivative"),
+    [
+        (quantize.sign, lambda u: np.ones_like(u)),
+        (quantize.piecewise, lambda u: np.ones_like(u)),
+        (quantize.clipped, lambda u: np.abs(u) <= 1),
+        (quantize.identity, lambda u: np.ones_like(u)),
+    ],
+)
+def test_derivatives_are_those_stated(quantizer, derivative):
+    u = jnp.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
+    weights = jnp.arange(1.0, 8.0)
+    gradient = jax.jit(jax.grad(lambda u: (weights * quantizer(u)).sum()))(u)
+    assert np.array_equal(gradient, weights * derivative(np.asarray(u)))
+
+
+def test_clipped_has_its_true_derivative_away_from_the_corners():
+    u = jnp.array([-2.0, -0.5, 0.3, 1.7])
+    check_grads(quantize.clipped, (u,), order=1, modes=["rev"])
+
+
+def test_sign_of_clipped_is_the_clipped_straight_through_estimator():
+    gradient = jax.grad(lambda u: quantize.sign(quantize.clipped(u)).sum())
+    assert gradient(jnp.array([-2.0, 0.5, 2.0])).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_dtype_is_kept(dtype):
+    u = jnp.array([-2.0, 0.5], dtype)
+    for quantizer in (quantize.sign, quantize.piecewise, quantize.clipped):
+        assert quantizer(u).dtype == dtype
