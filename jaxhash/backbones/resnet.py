@@ -78,7 +78,7 @@ class ResNet(nn.Module):
             axis_name=AXIS if train else None,
         )
         if self.stem == "7x7":
-            stem = convolution(self.width, (7, 7), strides=2, padding=3, name="conv1")
+            stem = convolution(self.width, kernel_size=(7, 7), strides=2, padding=3, name="conv1")
         else:
             stem = convolution(self.width, name="conv1")
         x = nn.relu(norm(name="bn1")(stem(x)))

@@ -1,7 +1,7 @@
 """Made resnet18_parity.npz, with torch 2.13 and torchvision 0.29: python make_resnet_parity.py.
 
-Weights are not stored: both sides draw them from `weights`, a formula on names and shapes. Stored
-are the input, what torchvision gives for it before pooling, and the names and shapes.
+Weights and images are not stored: both sides draw them by `resnet_weights`, from names and shapes.
+Stored are those names and shapes, and what torchvision gives before pooling.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torchvision
-from resnet_weights import weights
+from resnet_weights import images, weights
 
 
 def main() -> None:
@@ -17,14 +17,12 @@ def main() -> None:
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     tensors = weights({n: s for n, s in shapes.items() if "num_batches" not in n})
     network.load_state_dict({n: torch.from_numpy(t) for n, t in tensors.items()}, strict=False)
-    images = np.random.RandomState(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
     with torch.no_grad():
-        x = torch.from_numpy(images).permute(0, 3, 1, 2)
+        x = torch.from_numpy(images()).permute(0, 3, 1, 2)
         for name in ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"]:
             x = getattr(network, name)(x)
     np.savez_compressed(
         Path(__file__).with_name("resnet18_parity.npz"),
-        images=images.astype(np.float16),
         features=x.permute(0, 2, 3, 1).numpy(),
         names=np.array(list(tensors)),
         shapes=np.array([",".join(map(str, t.shape)) for t in tensors.values()]),

@@ -1,4 +1,4 @@
-"""Random weights under PyTorch names, the same on every machine."""
+"""Random weights under PyTorch names, and random images, the same on every machine."""
 
 import zlib
 
@@ -20,3 +20,8 @@ def weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
             draw *= 0.1
         tensors[name] = draw.astype(np.float32)
     return tensors
+
+
+def images() -> np.ndarray:
+    """Draws two images [2 64 64 3]."""
+    return np.random.RandomState(0).normal(size=(2, 64, 64, 3)).astype(np.float32)

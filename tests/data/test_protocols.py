@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from jaxhash.data import protocols, sources
+from jaxhash.errors import UserError
+
+
+def pool(name):
+    """A pool with the counts of a data set, and nothing to look at."""
+    if name == "digits":
+        classes = np.arange(1797) % 10
+        parts = np.full(1797, "train")
+    else:
+        classes = np.random.RandomState(5).permutation(np.arange(60_000) % 10)
+        # Ten test images of each class for every fifty training images, as CIFAR-10 has it.
+        order = np.argsort(classes, kind="stable").reshape(10, 6000)
+        parts = np.full(60_000, "train", dtype="<U5")
+        parts[order[:, :1000].ravel()] = "test"
+    ids = np.array([f"image_{number}" for number in range(len(classes))])
+    return np.eye(10, dtype=np.uint8)[classes], parts, ids
+
+
+PROTOCOLS = [
+    (dataset, name)
+    for dataset in ("cifar10", "digits")
+    for name in sources.describe(dataset).protocols
+]
+
+
+@pytest.mark.parametrize(("dataset", "name"), PROTOCOLS)
+def test_counts_classes_and_disjointness(dataset, name):
+    labels, parts, ids = pool(dataset)
+    protocol = sources.protocol(dataset, name)
+    split = protocols.split(protocol, labels, parts, ids, seed=0)
+    assert tuple(map(len, split[:3])) == protocol.counts
+    for group in split[:3]:
+        assert len(set(group)) == len(group)
+    assert not set(split.query) & (set(split.train) | set(split.database))
+    assert set(split.train) <= set(split.database) or not set(split.train) & set(split.database)
+    for group in (split.query, split.train):
+        counts = labels[group].sum(axis=0)
+        assert (counts == len(group) // 10).all()
+
+
+def test_the_two_cifar_databases_differ_by_the_training_images():
+    labels, parts, ids = pool("cifar10")
+    rest, whole = (
+        protocols.split(sources.protocol("cifar10", name), labels, parts, ids, seed=3)
+        for name in ("cifar10_54k", "cifar10_59k")
+    )
+    assert np.array_equal(rest.train, whole.train) and np.array_equal(rest.query, whole.query)
+    assert set(whole.database) - set(rest.database) == set(rest.train)
+
+
+def test_the_official_split_follows_the_parts():
+    labels, parts, ids = pool("cifar10")
+    split = protocols.split(sources.protocol("cifar10", "cifar10_official"), labels, parts, ids, 0)
+    assert set(parts[split.query]) == {"test"} and set(parts[split.database]) == {"train"}
+
+
+def test_a_seed_gives_one_split_for_ever():
+    labels, parts, ids = pool("digits")
+    protocol = sources.protocol("digits", "digits")
+    first, again, other = (protocols.split(protocol, labels, parts, ids, s) for s in (0, 0, 1))
+    assert first.checksum == again.checksum == "3a2f5c2adcb75184"
+    assert first.checksum != other.checksum
+    assert not np.array_equal(first.database, np.sort(first.database))
+
+
+def test_a_pool_of_another_size_is_refused():
+    labels, parts, ids = pool("digits")
+    protocol = sources.protocol("digits", "digits")
+    with pytest.raises(UserError, match=r"\(1000, 100, 687\).*counts on \(1000, 100, 697\)"):
+        protocols.split(protocol, labels[:-10], parts[:-10], ids[:-10], 0)
+
+
+def test_two_images_of_one_name_are_refused():
+    labels, parts, ids = pool("digits")
+    ids[1] = ids[0]
+    with pytest.raises(UserError, match="names two images alike"):
+        protocols.split(sources.protocol("digits", "digits"), labels, parts, ids, 0)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(UserError, match="did you mean cifar10"):
+        sources.describe("cifar01")
+    with pytest.raises(UserError, match="did you mean cifar10_official"):
+        sources.protocol("cifar10", "cifar10_oficial")
