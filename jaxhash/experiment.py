@@ -47,6 +47,14 @@ class Experiment:
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
+        channels = self.pool.pixels.shape[-1]
+        for name in ("mean", "std"):
+            given = len(config.data[name])
+            if given != channels:
+                raise UserError(
+                    f"data.{name} has {given} channels, the images of {config.data.name} have "
+                    f"{channels}"
+                )
         self.steps_per_epoch = len(self.split.train) // config.train.batch_size
         if self.steps_per_epoch == 0:
             raise UserError(

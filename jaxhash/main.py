@@ -30,6 +30,9 @@ _MODE = flags.DEFINE_enum(
 )
 
 
+_KINDS = {int: "a whole number", float: "a number", bool: "True or False", tuple: "a tuple, (1, 2)"}
+
+
 def main(argv: list[str]) -> None:
     """Runs the mode that the flags name."""
     if len(argv) > 1:
@@ -53,29 +56,30 @@ def main(argv: list[str]) -> None:
 
 def parse(argv: list[str]) -> list[str]:
     """Parses flags; turns every mistake in them into a UserError of one line."""
+    path = next((a.partition("=")[2] for a in argv if a.startswith("--config=")), None)
+    if path is not None and not Path(path.partition(":")[0]).is_file():
+        raise UserError(f"--config={path}: no such file; the configs are in configs/")
     try:
-        rest = flags.FLAGS(argv)
-        _CONFIG.value  # noqa: B018  a config file that cannot be read fails here
-        return rest
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError, OSError) as error:
+        return flags.FLAGS(argv)
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
         raise _explain(error, argv) from error
 
 
 def _explain(error: BaseException, argv: list[str]) -> UserError:
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, UserError):
+        if isinstance(cause, UserError):  # of the config file, about its arguments
             return cause
         cause = cause.__cause__ or cause.__context__
-    path = next((a.partition("=")[2] for a in argv if a.startswith("--config=")), "")
-    if path and not Path(path.partition(":")[0]).is_file():
-        return UserError(f"--config={path}: no such file; the configs are in configs/")
-    if isinstance(error, AttributeError) and _CONFIG.value is not None:
-        known = configs.flatten(_CONFIG.value)
-        for argument in argv:
-            name = argument.partition("=")[0].removeprefix("--config.")
-            if argument.startswith("--config.") and name not in known:
+    config = flags.FLAGS["config"].value
+    known = configs.flatten(config) if config else {}
+    for argument in argv:
+        if known and argument.startswith("--config."):
+            name, _, value = argument.removeprefix("--config.").partition("=")
+            if name not in known:
                 return UserError(f"unknown config key {name!r}: {nearest(name, known)}")
+            if f"--config.{name}={value}:" in str(error):
+                return UserError(f"{name}={value}: expected {_KINDS.get(type(known[name]))}")
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return UserError(lines[-1] if lines else type(error).__name__)
 

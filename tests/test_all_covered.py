@@ -1,0 +1,105 @@
+"""Completeness: every config builds and traces, every module imports, every part is tested."""
+
+import importlib
+import importlib.util
+import pkgutil
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxhash
+from jaxhash import backbones, model, optim, parallel, registry, steps
+from jaxhash import config as configs
+from jaxhash.data.augment import Augment
+from jaxhash.losses import Sizes
+from jaxhash.state import TrainState
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+MODULES = [m.name for m in pkgutil.walk_packages(jaxhash.__path__, "jaxhash.")]
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports_and_says_what_it_is(name):
+    assert importlib.import_module(name).__doc__
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_traces_a_step_at_full_size(path):
+    """Shapes only: two replicas, as a mapped axis, of the whole network and loss."""
+    config = load(path).get_config()
+    configs.check(config)
+    network = model.build(config.model)
+    paper = registry.find("jaxhash.losses", config.loss.name)
+    loss = paper.build(**registry.options(config.loss, paper))
+    optimiser = optim.build(config.optim, 100)
+    channels = len(config.data.mean)
+    data = config.data
+    augment = Augment(data.size, data.pad, data.flip, data.mean, data.std)
+    batch, size = config.train.batch_size, config.data.size
+
+    def step():
+        variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
+        state = TrainState(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables["batch_stats"],
+            opt_state=optimiser.init(variables["params"]),
+            loss_state=loss.init(Sizes(config.model.bits, 500, 10)),
+        )
+        images = steps.Images(jnp.zeros((500, 32, 32, channels), jnp.uint8), jnp.zeros((500, 10)))
+        one = partial(
+            steps.train_step,
+            model=network,
+            loss=loss,
+            optimiser=optimiser,
+            augment=augment,
+            seed=0,
+        )
+        index = jnp.zeros((2, batch // 2), jnp.int32)
+        mapped = jax.vmap(one, in_axes=(None, None, 0), axis_name=parallel.AXIS)
+        return state, mapped(state, images, index)
+
+    state, (after, metrics) = jax.eval_shape(step)
+    assert metrics["loss"].shape == (2,)
+    for old, new in zip(jax.tree.leaves(state), jax.tree.leaves(after), strict=True):
+        assert (2, *old.shape) == new.shape and old.dtype == new.dtype
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_says_how_to_run_it(path):
+    assert f"--config=configs/{path.name}" in load(path).__doc__
+
+
+@pytest.mark.parametrize("package", ["losses", "attention", "backbones", "data.sets"])
+def test_every_part_has_a_test(package):
+    text = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    for name in registry.names(f"jaxhash.{package}"):
+        assert name in text, f"no test speaks of jaxhash.{package}.{name}"
+
+
+def test_every_loss_has_a_config():
+    used = {load(path).get_config().loss.name for path in CONFIGS}
+    assert used == set(registry.names("jaxhash.losses"))
+
+
+def test_no_attention_is_the_map_itself():
+    module = registry.find("jaxhash.attention", "none").build()
+    x = jnp.ones((1, 2, 2, 3))
+    assert (module.apply({}, x) == x).all()
+
+
+def test_pretrained_names_exist_for_every_backbone():
+    for name in registry.names("jaxhash.backbones"):
+        family = importlib.import_module(f"jaxhash.backbones.{name}")
+        assert all(backbones.family(variant) is family for variant in family.VARIANTS)

@@ -1,0 +1,50 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from jaxhash import optim
+from jaxhash.errors import UserError
+
+DEFAULT = {"name": "rmsprop", "lr": 0.1, "weight_decay": 0.01, "schedule": "constant"}
+
+
+def config(**changes):
+    return ConfigDict({**DEFAULT, "warmup_percent": 30.0, **changes})
+
+
+def test_rmsprop_is_pytorchs():
+    """By PyTorch's documented algorithm: L2 in the gradient, epsilon outside the root."""
+    optimiser = optim.build(config(), 10)
+    weight = np.array([1.0, -2.0])
+    params = jnp.array(weight, jnp.float32)
+    state, square = optimiser.init(params), np.zeros(2)
+    for gradient in ([0.5, 0.1], [-0.2, 0.3], [0.0, 0.4]):
+        decayed = np.array(gradient) + 0.01 * weight
+        square = 0.99 * square + 0.01 * decayed**2
+        weight = weight - 0.1 * decayed / (np.sqrt(square) + 1e-8)
+        updates, state = optimiser.update(jnp.array(gradient), state, params)
+        params = params + updates
+        np.testing.assert_allclose(params, weight, rtol=1e-5, atol=1e-6)
+
+
+def test_one_cycle_rises_and_falls():
+    rate = optim.schedule(config(schedule="one_cycle"), 100)
+    values = [float(rate(step)) for step in range(101)]
+    assert int(np.argmax(values)) == 30
+    np.testing.assert_allclose(max(values), 0.1, rtol=1e-6)
+    assert values[-1] < 1e-4 < values[0]
+
+
+@pytest.mark.parametrize("change", [{"name": "rmsprob"}, {"schedule": "cosin"}])
+def test_unknown_names_are_refused(change):
+    with pytest.raises(UserError, match="did you mean"):
+        optim.build(config(**change), 10)
+
+
+@pytest.mark.parametrize("name", optim.OPTIMISERS)
+def test_every_optimiser_goes_downhill(name):
+    optimiser = optim.build(config(name=name, lr=0.01), 10)
+    params = jnp.array([3.0])
+    updates, _ = optimiser.update(params, optimiser.init(params), params)
+    assert updates[0] < 0

@@ -1,0 +1,145 @@
+"""The step on 1, 2 and 8 devices: the same loss, the same gradient."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxhash import model, parallel, steps
+from jaxhash.config import base
+from jaxhash.data.augment import Augment
+from jaxhash.errors import UserError
+from jaxhash.losses import Codes, Sizes, dhida
+from jaxhash.parallel import Replicas
+from jaxhash.state import TrainState
+
+RANDOM = np.random.RandomState(0)
+BATCH, TRAIN = 16, 40
+IMAGES = steps.Images(
+    pixels=RANDOM.randint(0, 256, (TRAIN, 8, 8, 1)).astype(np.uint8),
+    labels=np.eye(4, dtype=np.uint8)[RANDOM.randint(0, 4, TRAIN)],
+)
+AUGMENT = Augment(8, pad=1, flip=True, mean=(0.5,), std=(0.5,))
+
+
+def network(dtype="float32"):
+    config = base().model
+    config.update(bits=6, hash_std=0.3, dtype=dtype)
+    config.attention.name = "ida"
+    config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
+    return model.build(config)
+
+
+def run(count, loss, taken=1, rate=0.05, dtype="float32"):
+    """Takes steps of plain gradient descent; returns the state and the metrics of the last."""
+    replicas, net = Replicas(count), network(dtype)
+    optimiser = optax.sgd(rate)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    state = TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=variables["params"],
+        batch_stats=variables["batch_stats"],
+        opt_state=optimiser.init(variables["params"]),
+        loss_state=loss.init(Sizes(6, TRAIN, 4)),
+    )
+    step = replicas.map(
+        partial(
+            steps.train_step,
+            model=net,
+            loss=loss,
+            optimiser=optimiser,
+            augment=AUGMENT,
+            seed=3,
+        )
+    )
+    state, images = replicas.replicate((state, IMAGES))
+    order = np.random.RandomState(1)
+    for _ in range(taken):
+        index = order.permutation(TRAIN)[:BATCH].astype(np.int32)
+        state, metrics = step(state, images, replicas.shard(index))
+    return replicas, state, replicas.first(metrics)
+
+
+LOSSES = {
+    "batch": dhida.build(gamma=0.5),
+    "bank": dhida.build(gamma=0.5, memory_bank=True),
+    "bits": dhida.build(gamma=0.5, balance_axis="bits", quantizer="clipped"),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
+    replicas, state, metrics = run(1, LOSSES[name])
+    for count in (2, 8):
+        others, other_state, other_metrics = run(count, LOSSES[name])
+        assert metrics.keys() == other_metrics.keys()
+        for key, value in metrics.items():
+            np.testing.assert_allclose(other_metrics[key], value, rtol=1e-5, err_msg=key)
+        # After a step of plain descent, equal weights mean equal gradients.
+        mine, theirs = replicas.first(state), others.first(other_state)
+        for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
+            scale = np.abs(np.asarray(a, np.float32)).max()
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-4 * scale + 1e-7)
+
+
+def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
+    _, _, metrics = run(1, LOSSES["bank"], taken=3, rate=1e-3)
+    _, _, other_metrics = run(8, LOSSES["bank"], taken=3, rate=1e-3)
+    for key, value in metrics.items():
+        np.testing.assert_allclose(other_metrics[key], value, rtol=1e-4, err_msg=key)
+
+
+def test_replicas_stay_the_same():
+    _, state, _ = run(8, LOSSES["bank"])
+    for leaf in jax.tree.leaves(state):
+        assert (np.asarray(leaf) == np.asarray(leaf)[:1]).all()
+
+
+def test_pairs_span_the_global_batch():
+    """Per-device pairs would give another value: two devices hold one class each."""
+    u = RANDOM.normal(size=(8, 6)).astype(np.float32)
+    labels = np.eye(2, dtype=np.uint8)[np.repeat([0, 1], 4)]
+    loss = dhida.build()
+
+    def value(rows):
+        losses, _, _ = loss.apply((), rows, parallel.gather_columns(rows))
+        return parallel.mean(losses.mean())
+
+    rows = Codes(u, labels, np.arange(8))
+    got = [float(r.first(r.map(value)(r.shard(rows)))) for r in (Replicas(1), Replicas(2))]
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-6)
+    halves = [jax.tree.map(lambda x, part=part: x[part], rows) for part in (slice(4), slice(4, 8))]
+    apart = np.mean([loss.apply((), half, half)[0].mean() for half in halves])
+    assert abs(apart - got[0]) > 0.01
+
+
+def test_bfloat16_steps_stay_near_float32():
+    _, state, metrics = run(2, LOSSES["batch"])
+    _, half_state, half_metrics = run(2, LOSSES["batch"], dtype="bfloat16")
+    np.testing.assert_allclose(half_metrics["loss"], metrics["loss"], rtol=0.1)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half_state.params)} == {jnp.dtype("float32")}
+
+
+def test_codes_do_not_depend_on_the_number_of_devices():
+    net = network()
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    codes = []
+    for count in (1, 2, 8):
+        replicas = Replicas(count)
+        step = replicas.map(partial(steps.encode_step, model=net, augment=AUGMENT))
+        packed = step(replicas.replicate(variables), replicas.shard(IMAGES.pixels))
+        codes.append(replicas.gather(packed))
+    u = net.apply(variables, AUGMENT.for_encoding(IMAGES.pixels)).u
+    assert codes[0].shape == (TRAIN, 1)
+    for got in codes:
+        assert np.array_equal(got, np.packbits(np.asarray(u) >= 0, axis=1))
+
+
+def test_what_devices_cannot_share_is_refused():
+    with pytest.raises(UserError, match="batch_size=10 cannot be shared by 8 devices"):
+        Replicas(8).check_batch(10)
+    with pytest.raises(UserError, match="devices=9: this machine has 8"):
+        Replicas(9)
