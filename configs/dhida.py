@@ -12,9 +12,9 @@ for. It reports mAP .8213, .8359, .8420, .8428 at 16, 32, 48, 64 bits; no run of
 exists yet. It needs a GPU, and timm/resnet18.tv_in1k from Hugging Face, or its file.
 
 scale=small: the same network and objective from random weights, at a size that two CPU cores can
-bear. Images stay at 32 px, the stem is 3x3 with pooling, the last stage keeps its 4x4 map; random
-crops and flips; RMSProp 3e-4 along a cosine for 30 epochs, about 40 minutes. Not comparable with
-the paper.
+bear. Images stay at 32 px, the stem is 3x3 with pooling, the last stage keeps its 4x4 map, the
+outputs of the hash layer are normalised over the batch; random crops and flips; RMSProp 3e-4 along
+a cosine for 30 epochs, about 40 minutes. Not comparable with the paper.
 """
 
 from ml_collections import ConfigDict
@@ -44,7 +44,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
 def _shrink(config: ConfigDict) -> None:
     config.name = "dhida-small"
     config.data.update(size=32, pad=4, flip=True)
-    config.model.hash_std = 0.05
+    config.model.hash_norm = True
     config.model.backbone.resnet.update(stem="3x3", strides=(1, 2, 2, 1))
     config.optim.update(lr=3e-4, schedule="cosine")
     config.train.total_epochs = 30.0

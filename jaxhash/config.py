@@ -38,7 +38,7 @@ def base() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.bits = 48
-    config.model.hash_std = 0.01  # deviation of the hash layer's first weights; see jaxhash.model
+    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.model
     config.model.backbone = ConfigDict({"name": "resnet18"})
     config.model.backbone.resnet = ConfigDict(
         {"stem": "7x7", "stem_pool": True, "strides": (1, 2, 2, 2), "width": 64}
@@ -118,7 +118,6 @@ def check(config: ConfigDict) -> None:
     """Raises UserError for values that no run could use; names are checked where they are used."""
     rules = (
         ("model.bits", 1 <= config.model.bits <= 4096, "a whole number from 1 to 4096"),
-        ("model.hash_std", config.model.hash_std > 0, "a number above 0"),
         ("model.dtype", config.model.dtype in ("float32", "bfloat16"), "float32 or bfloat16"),
         ("data.size", config.data.size >= 8, "at least 8 pixels"),
         ("data.pad", config.data.pad >= 0, "0 or more pixels"),

@@ -27,7 +27,7 @@ AUGMENT = Augment(8, pad=1, flip=True, mean=(0.5,), std=(0.5,))
 
 def network(dtype="float32"):
     config = base().model
-    config.update(bits=6, hash_std=0.3, dtype=dtype)
+    config.update(bits=6, hash_norm=True, dtype=dtype)
     config.attention.name = "ida"
     config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
     return model.build(config)
