@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import jax
 import orbax.checkpoint as ocp
 
 from jaxhash.errors import UserError
@@ -44,15 +45,28 @@ class Checkpoints:
         step = self.latest()
         if step is None:
             raise UserError(f"{self._folder}: no checkpoint; train first with --mode=train")
+        where = self._folder / str(step)
+        advice = (
+            "use the config that it was trained with, or delete that folder to go back to the "
+            "checkpoint before"
+        )
         try:
             state = self._manager.restore(step, args=ocp.args.StandardRestore(template))
         except Exception as error:
             reason = next(line for line in [*str(error).splitlines(), type(error).__name__] if line)
             raise UserError(
-                f"{self._folder}/{step}: does not fit this config, or is damaged ({reason}); "
-                "use the config that it was trained with, or delete that folder to go back to "
-                "the checkpoint before"
+                f"{where}: does not fit this config, or is damaged ({reason}); {advice}"
             ) from error
+        # Orbax hands back what it finds, whatever the shape of the template.
+        pairs = zip(
+            jax.tree.leaves(template), jax.tree_util.tree_leaves_with_path(state), strict=True
+        )
+        for expected, (path, found) in pairs:
+            if expected.shape != found.shape:
+                raise UserError(
+                    f"{where}: does not fit this config ({jax.tree_util.keystr(path)} has shape "
+                    f"{found.shape} there and {expected.shape} here); {advice}"
+                )
         return state
 
     def wait(self) -> None:

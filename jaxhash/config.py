@@ -1,5 +1,6 @@
 """Configurations: the default that every config starts from, its arguments, checks and files."""
 
+import importlib.util
 import json
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,26 @@ def base() -> ConfigDict:
 
     config.log = ConfigDict({"every_steps": 10})
     return config
+
+
+def load(path: str) -> ConfigDict:
+    """Loads a config as the command line does: a file, and its arguments after a colon.
+
+    Args:
+      path: "configs/dhida.py" or "configs/dhida.py:bits=16".
+
+    Raises:
+      UserError: there is no such file, or it has no such argument.
+    """
+    file, _, args = path.partition(":")
+    if not Path(file).is_file():
+        raise UserError(f"--config={path}: no such file; the configs are in configs/")
+    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UserError(f"--config={path}: not a config, it has no function get_config")
+    return module.get_config(args or None)
 
 
 def arguments(text: str | None, **defaults: Any) -> ConfigDict:

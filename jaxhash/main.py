@@ -12,6 +12,7 @@ in the same --workdir, a run goes on where it was.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
@@ -28,9 +29,6 @@ _WORKDIR = flags.DEFINE_string(
 _MODE = flags.DEFINE_enum(
     "mode", "train", ["train", "evaluate"], "Train and measure, or measure a checkpoint again."
 )
-
-
-_KINDS = {int: "a whole number", float: "a number", bool: "True or False", tuple: "a tuple, (1, 2)"}
 
 
 def main(argv: list[str]) -> None:
@@ -56,32 +54,31 @@ def main(argv: list[str]) -> None:
 
 def parse(argv: list[str]) -> list[str]:
     """Parses flags; turns every mistake in them into a UserError of one line."""
-    path = next((a.partition("=")[2] for a in argv if a.startswith("--config=")), None)
-    if path is not None and not Path(path.partition(":")[0]).is_file():
-        raise UserError(f"--config={path}: no such file; the configs are in configs/")
+    path = next((a.removeprefix("--config=") for a in argv if a.startswith("--config=")), None)
+    if path is not None:
+        # First without flags: what they say of a mistake in a config runs over several lines.
+        _check_overrides(argv, configs.flatten(configs.load(path)))
     try:
         return flags.FLAGS(argv)
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _explain(error, argv) from error
+    except (flags.Error, TypeError, ValueError) as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise UserError(lines[-1]) from error
 
 
-def _explain(error: BaseException, argv: list[str]) -> UserError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, UserError):  # of the config file, about its arguments
-            return cause
-        cause = cause.__cause__ or cause.__context__
-    config = flags.FLAGS["config"].value
-    known = configs.flatten(config) if config else {}
+def _check_overrides(argv: list[str], known: dict[str, Any]) -> None:
     for argument in argv:
-        if known and argument.startswith("--config."):
-            name, _, value = argument.removeprefix("--config.").partition("=")
-            if name not in known:
-                return UserError(f"unknown config key {name!r}: {nearest(name, known)}")
-            if f"--config.{name}={value}:" in str(error):
-                return UserError(f"{name}={value}: expected {_KINDS.get(type(known[name]))}")
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return UserError(lines[-1] if lines else type(error).__name__)
+        if not argument.startswith("--config."):
+            continue
+        name, _, value = argument.removeprefix("--config.").partition("=")
+        if name not in known:
+            raise UserError(f"unknown config key {name!r}: {nearest(name, known)}")
+        kind = type(known[name])
+        if kind in (int, float):
+            try:
+                kind(value)
+            except ValueError:
+                expected = "a whole number" if kind is int else "a number"
+                raise UserError(f"{name}={value}: expected {expected}") from None
 
 
 def run() -> None:

@@ -1,7 +1,6 @@
 """Completeness: every config builds and traces, every module imports, every part is tested."""
 
 import importlib
-import importlib.util
 import pkgutil
 from functools import partial
 from pathlib import Path
@@ -22,13 +21,6 @@ CONFIGS = sorted((ROOT / "configs").glob("*.py"))
 MODULES = [m.name for m in pkgutil.walk_packages(jaxhash.__path__, "jaxhash.")]
 
 
-def load(path):
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_imports_and_says_what_it_is(name):
     assert importlib.import_module(name).__doc__
@@ -37,7 +29,7 @@ def test_every_module_imports_and_says_what_it_is(name):
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_traces_a_step_at_full_size(path):
     """Shapes only: two replicas, as a mapped axis, of the whole network and loss."""
-    config = load(path).get_config()
+    config = configs.load(str(path))
     configs.check(config)
     network = model.build(config.model)
     paper = registry.find("jaxhash.losses", config.loss.name)
@@ -78,7 +70,7 @@ def test_every_config_traces_a_step_at_full_size(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_says_how_to_run_it(path):
-    assert f"--config=configs/{path.name}" in load(path).__doc__
+    assert f"--config=configs/{path.name}" in path.read_text()
 
 
 @pytest.mark.parametrize("package", ["losses", "attention", "backbones", "data.sets"])
@@ -89,7 +81,7 @@ def test_every_part_has_a_test(package):
 
 
 def test_every_loss_has_a_config():
-    used = {load(path).get_config().loss.name for path in CONFIGS}
+    used = {configs.load(str(path)).loss.name for path in CONFIGS}
     assert used == set(registry.names("jaxhash.losses"))
 
 
