@@ -33,5 +33,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.optim.lr = 3e-4
     config.optim.schedule = "cosine"
     config.train.batch_size = 100
-    config.train.total_epochs = 40.0
+    config.train.total_epochs = 20.0
     return config

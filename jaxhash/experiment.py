@@ -30,7 +30,8 @@ class Experiment:
       protocol, split: how they are shared out.
       replicas: the devices.
       steps_per_epoch, total_steps: of training.
-      train_step: (state, images, index) -> (state, metrics), over the replicas.
+      replica_step: (state, images, index) -> (state, metrics), of one replica.
+      train_step: the same over the replicas; takes over the memory of the state that it is given.
     """
 
     def __init__(self, config: ConfigDict):
@@ -47,7 +48,33 @@ class Experiment:
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
-        channels = self.pool.pixels.shape[-1]
+        self._check_data()
+        self.steps_per_epoch = len(self.split.train) // config.train.batch_size
+        self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
+        if self.total_steps < 1:
+            raise UserError("train.total_epochs: expected at least one step of training")
+        self._optimiser = optim.build(config.optim, self.total_steps)
+        self._augment = Augment(
+            size=config.data.size,
+            pad=config.data.pad,
+            flip=config.data.flip,
+            mean=config.data.mean,
+            std=config.data.std,
+        )
+        self.replica_step = partial(
+            steps.train_step,
+            model=self._model,
+            loss=self._loss,
+            optimiser=self._optimiser,
+            augment=self._augment,
+            seed=config.seed,
+        )
+        self.train_step = self.replicas.map(self.replica_step, donate=(0,))
+        step = partial(steps.encode_step, model=self._model, augment=self._augment)
+        self._encode_step = self.replicas.map(step)
+
+    def _check_data(self) -> None:
+        config, channels = self.config, self.pool.pixels.shape[-1]
         for name in ("mean", "std"):
             given = len(config.data[name])
             if given != channels:
@@ -55,35 +82,11 @@ class Experiment:
                     f"data.{name} has {given} channels, the images of {config.data.name} have "
                     f"{channels}"
                 )
-        self.steps_per_epoch = len(self.split.train) // config.train.batch_size
-        if self.steps_per_epoch == 0:
+        if len(self.split.train) < config.train.batch_size:
             raise UserError(
                 f"train.batch_size={config.train.batch_size}: the protocol has only "
                 f"{len(self.split.train)} training images"
             )
-        self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
-        if self.total_steps < 1:
-            raise UserError("train.total_epochs: expected at least one step of training")
-        self._optimiser = optim.build(config.optim, self.total_steps)
-        augment = Augment(
-            size=config.data.size,
-            pad=config.data.pad,
-            flip=config.data.flip,
-            mean=config.data.mean,
-            std=config.data.std,
-        )
-        self._augment = augment
-        step = partial(
-            steps.train_step,
-            model=self._model,
-            loss=self._loss,
-            optimiser=self._optimiser,
-            augment=augment,
-            seed=config.seed,
-        )
-        self.train_step = self.replicas.map(step, donate=(0,))
-        step = partial(steps.encode_step, model=self._model, augment=augment)
-        self._encode_step = self.replicas.map(step)
 
     def images(self) -> steps.Images:
         """Returns the training images, replicated, in the order that an index counts."""

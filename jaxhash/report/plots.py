@@ -33,7 +33,7 @@ def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
     _label(number_axes, "items returned", "precision", "P@N")
     _label(bit_axes, "bits, sorted", "share of 1s in the database", "Bit balance")
     recall_axes.set_xlim(0, 1.02)
-    recall_axes.legend()
+    recall_axes.legend(loc="lower left")
     figure.suptitle(title)
     _save(figure, path)
 
