@@ -112,13 +112,7 @@ class Experiment:
         pixels = jnp.zeros((1, *self.pool.pixels.shape[1:]), jnp.uint8)
         variables = self._model.init(key, self._augment.for_encoding(pixels), train=False)
         sizes = Sizes(self.config.model.bits, len(self.split.train), self.pool.labels.shape[1])
-        return TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=variables["params"],
-            batch_stats=variables.get("batch_stats", {}),
-            opt_state=self._optimiser.init(variables["params"]),
-            loss_state=self._loss.init(sizes),
-        )
+        return TrainState.create(variables, self._optimiser, self._loss.init(sizes))
 
     def codes(self, state: TrainState) -> "Encoded":
         """Encodes queries and database with a replicated state."""

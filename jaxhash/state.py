@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import struct
 
@@ -25,6 +26,19 @@ class TrainState:
     batch_stats: Any
     opt_state: optax.OptState
     loss_state: Any
+
+    @classmethod
+    def create(
+        cls, variables: dict, optimiser: optax.GradientTransformation, loss_state: Any
+    ) -> "TrainState":
+        """Returns the state before the first step, from what `model.init` and `loss.init` gave."""
+        return cls(
+            step=jnp.zeros((), jnp.int32),
+            params=variables["params"],
+            batch_stats=variables.get("batch_stats", {}),
+            opt_state=optimiser.init(variables["params"]),
+            loss_state=loss_state,
+        )
 
     @property
     def variables(self) -> dict:

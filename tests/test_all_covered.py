@@ -42,12 +42,8 @@ def test_every_config_traces_a_step_at_full_size(path):
 
     def step():
         variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
-        state = TrainState(
-            step=jnp.zeros((), jnp.int32),
-            params=variables["params"],
-            batch_stats=variables["batch_stats"],
-            opt_state=optimiser.init(variables["params"]),
-            loss_state=loss.init(Sizes(config.model.bits, 500, 10)),
+        state = TrainState.create(
+            variables, optimiser, loss.init(Sizes(config.model.bits, 500, 10))
         )
         images = steps.Images(jnp.zeros((500, 32, 32, channels), jnp.uint8), jnp.zeros((500, 10)))
         one = partial(

@@ -38,13 +38,7 @@ def run(count, loss, taken=1, rate=0.05, dtype="float32"):
     replicas, net = Replicas(count), network(dtype)
     optimiser = optax.sgd(rate)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
-    state = TrainState(
-        step=jnp.zeros((), jnp.int32),
-        params=variables["params"],
-        batch_stats=variables["batch_stats"],
-        opt_state=optimiser.init(variables["params"]),
-        loss_state=loss.init(Sizes(6, TRAIN, 4)),
-    )
+    state = TrainState.create(variables, optimiser, loss.init(Sizes(6, TRAIN, 4)))
     step = replicas.map(
         partial(
             steps.train_step,

@@ -32,15 +32,11 @@ def initialise(variables: dict, weights: str, torch_name: Callable) -> dict:
     if weights == NONE:
         return variables
     tensors = read(weights)
-    return {
-        collection: {
-            **parts,
-            **{"backbone": _convert(parts["backbone"], tensors, torch_name, weights)},
-        }
-        if "backbone" in parts
-        else parts
-        for collection, parts in variables.items()
-    }
+    initialised = {}
+    for collection, parts in variables.items():
+        backbone = _convert(parts.get("backbone", {}), tensors, torch_name, weights)
+        initialised[collection] = {**parts, "backbone": backbone} if backbone else parts
+    return initialised
 
 
 def read(weights: str) -> dict[str, np.ndarray]:

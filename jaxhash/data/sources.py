@@ -1,5 +1,7 @@
 """Images out of TFDS: array_record files, read without TensorFlow, decoded to uint8."""
 
+import contextlib
+import io
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,8 +109,10 @@ def load(name: str, data_dir: str | None) -> Pool:
 
 def _prepare(builder: type, root: Path) -> None:
     try:
-        tfds.disable_progress_bar()
-        builder(data_dir=root, file_format="array_record").download_and_prepare()
+        # TFDS prints several lines about a download that there is none of.
+        with contextlib.redirect_stdout(io.StringIO()):
+            tfds.disable_progress_bar()
+            builder(data_dir=root, file_format="array_record").download_and_prepare()
     except FileExistsError:
         return  # another process has just prepared the same
     except OSError as error:
