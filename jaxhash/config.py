@@ -8,6 +8,7 @@ from typing import Any
 from ml_collections import ConfigDict
 from ml_collections.config_dict import placeholder
 
+from jaxhash import registry
 from jaxhash.errors import UserError, nearest
 
 # What may change when a run is resumed: where things lie and how often it speaks, not what it is.
@@ -40,24 +41,12 @@ def base() -> ConfigDict:
     config.model = ConfigDict()
     config.model.bits = 48
     config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.model
-    config.model.backbone = ConfigDict({"name": "resnet18"})
-    config.model.backbone.resnet = ConfigDict(
-        {"stem": "7x7", "stem_pool": True, "strides": (1, 2, 2, 2), "width": 64}
-    )
-    config.model.attention = ConfigDict({"name": "none", "nodes": ("stage4",)})
-    config.model.attention.ida = ConfigDict({"reduce_axis": "query"})
+    config.model.backbone = _choice("jaxhash.backbones", name="resnet18")
+    config.model.attention = _choice("jaxhash.attention", name="none", nodes=("stage4",))
     config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 
-    config.loss = ConfigDict({"name": "dhida"})
-    config.loss.dhida = ConfigDict(
-        {
-            "gamma": 0.1,
-            "quantizer": "piecewise",
-            "balance_axis": "samples",
-            "memory_bank": False,
-        }
-    )
+    config.loss = _choice("jaxhash.losses", name="dhida")
 
     config.optim = ConfigDict()
     config.optim.name = "rmsprop"  # rmsprop, adam or sgd
@@ -212,6 +201,11 @@ def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
         for name in sorted(there.keys() | here.keys())
         if there.get(name) != here.get(name) and name not in FREE_TO_CHANGE
     ]
+
+
+def _choice(package: str, **values: Any) -> ConfigDict:
+    """Returns a section that names one module of a package, and holds the options of each."""
+    return ConfigDict({**values, **registry.defaults(package)})
 
 
 def _tuples(value: Any) -> Any:

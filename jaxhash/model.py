@@ -46,7 +46,7 @@ class HashModel(nn.Module):
         """
 
         def at_node(node: str, x: jax.Array) -> jax.Array:
-            return self.attention[node](x) if node in self.attention else x
+            return self.attention[node](x, train) if node in self.attention else x
 
         features = self.backbone(images.astype(self.dtype), train, at_node)
         pooled = features.mean(axis=(1, 2)).astype(jnp.float32)

@@ -4,6 +4,7 @@ A new loss, attention or backbone is one new file; nothing here or elsewhere lis
 """
 
 import importlib
+import inspect
 import pkgutil
 from types import ModuleType
 from typing import Any
@@ -29,6 +30,24 @@ def find(package: str, name: str) -> ModuleType:
         kind = package.rpartition(".")[2]
         raise UserError(f"unknown {name!r} in jaxhash/{kind}: {nearest(name, known)}")
     return _module(package, name)
+
+
+def defaults(package: str) -> dict[str, dict[str, Any]]:
+    """Lists the options of each module of a package with their defaults: those of its `build`.
+
+    What the caller gives in any case, `name` and `dtype`, is no option.
+
+    >>> defaults("jaxhash.attention")["ida"]
+    {'reduce_axis': 'query'}
+    """
+    return {
+        name: {
+            parameter.name: parameter.default
+            for parameter in inspect.signature(_module(package, name).build).parameters.values()
+            if parameter.name not in ("name", "dtype")
+        }
+        for name in names(package)
+    }
 
 
 def options(section: Any, module: ModuleType) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_every_loss_has_a_config():
 def test_no_attention_is_the_map_itself():
     module = registry.find("jaxhash.attention", "none").build()
     x = jnp.ones((1, 2, 2, 3))
-    assert (module.apply({}, x) == x).all()
+    assert (module.apply({}, x, False) == x).all()
 
 
 def test_pretrained_names_exist_for_every_backbone():

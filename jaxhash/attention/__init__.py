@@ -1,5 +1,6 @@
 """Attention mechanisms, one a file: a pure function with its einsum, and a Linen module of weights.
 
-Each file has `build(**options) -> flax.linen.Module`, a map of [b h w c] to [b h w c], and is found
-by its name: `model.attention.name` of a config.
+Each file has `build(**options, dtype) -> flax.linen.Module`, called as (x [b h w c], train) for a
+map of the same shape, and is found by its name: `model.attention.name` of a config. The options of
+`build`, with their defaults, stand in the config under that name, `model.attention.ida` say.
 """

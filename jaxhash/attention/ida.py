@@ -100,7 +100,7 @@ class ImprovedDualAttention(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         height, channels = x.shape[1], x.shape[3]
         a = rearrange(x, "b h w c -> b (h w) c")

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 class NoAttention(nn.Module):
     """Returns the map as it came."""
 
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to itself."""
         return x
 

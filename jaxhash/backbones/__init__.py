@@ -4,7 +4,7 @@ A family's file has
 
     VARIANTS                    the names it builds ("resnet18", ...)
     NODES                       the places, in order, where attention can stand
-    build(name, **options)      a Linen module, called as (images [b h w c], train, at_node)
+    build(name, ..., dtype)     a Linen module, called as (images [b h w c], train, at_node)
     torch_name(path)            what a PyTorch checkpoint calls a weight
 """
 

@@ -108,15 +108,23 @@ def torch_name(path: Sequence[str]) -> str:
     return ".".join([*(m.replace("_", ".") for m in modules), leaf.get(last, last)])
 
 
-def build(name: str, **options) -> nn.Module:
-    """Returns the named network; raises UserError on an unknown stem or stride.
+def build(
+    name: str,
+    stem: str = "7x7",
+    stem_pool: bool = True,
+    strides: Sequence[int] = (1, 2, 2, 2),
+    width: int = 64,
+    dtype: jnp.dtype = jnp.float32,
+) -> nn.Module:
+    """Returns the named network; raises UserError on an unknown stem, stride or width.
 
     >>> build("resnet18", stem="3x3").blocks
     (2, 2, 2, 2)
     """
-    if options.get("stem", "7x7") not in STEMS:
-        raise UserError(f"stem {options['stem']!r}: expected one of {', '.join(STEMS)}")
-    strides = options.get("strides", (1, 2, 2, 2))
-    if len(strides) != 4 or not all(s in (1, 2) for s in strides):
+    if stem not in STEMS:
+        raise UserError(f"stem {stem!r}: expected one of {', '.join(STEMS)}")
+    if len(strides) != 4 or not all(stride in (1, 2) for stride in strides):
         raise UserError(f"strides {tuple(strides)}: expected four numbers, each 1 or 2")
-    return ResNet(VARIANTS[name], **options)
+    if width < 1:
+        raise UserError(f"model.backbone.resnet.width={width}: expected at least 1")
+    return ResNet(VARIANTS[name], stem, stem_pool, tuple(strides), width, dtype)

@@ -1,7 +1,7 @@
 """Objectives, one paper a file.
 
-A file has `build(**options) -> HashLoss`, and is found by its name: `loss.name` of a config. Its
-options stand in the config under that name, `loss.dhida.gamma` say.
+A file has `build(**options) -> HashLoss`, and is found by its name: `loss.name` of a config. The
+options of `build`, with their defaults, stand in the config under that name, as `loss.dhida.gamma`.
 """
 
 from collections.abc import Callable

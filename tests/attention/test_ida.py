@@ -63,24 +63,24 @@ def test_position_attention_does_not_care_where_positions_stand():
 def test_module_starts_as_twice_the_identity_and_learns_alpha_and_beta():
     x = jnp.array(RANDOM.normal(size=(2, 3, 3, 4)), jnp.float32)
     module = ida.build()
-    variables = module.init(jax.random.key(0), x)
-    np.testing.assert_allclose(module.apply(variables, x), 2 * x, rtol=1e-6)
+    variables = module.init(jax.random.key(0), x, False)
+    np.testing.assert_allclose(module.apply(variables, x, False), 2 * x, rtol=1e-6)
 
-    gradient = jax.grad(lambda v: (module.apply(v, x) ** 2).sum())(variables)["params"]
+    gradient = jax.grad(lambda v: (module.apply(v, x, False) ** 2).sum())(variables)["params"]
     assert gradient["alpha"] != 0 and gradient["beta"] != 0
 
     params = {**variables["params"], "alpha": jnp.array(0.5), "beta": jnp.array(0.25)}
     b, c, d = (x.reshape(2, 9, 4) @ params[n]["kernel"] + params[n]["bias"][None] for n in "bcd")
     flat = x.reshape(2, 9, 4)
     expected = 0.5 * ida.position_attention(b, c, d) + 0.25 * ida.channel_attention(flat) + 2 * flat
-    got = module.apply({"params": params}, x).reshape(2, 9, 4)
+    got = module.apply({"params": params}, x, False).reshape(2, 9, 4)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_bfloat16_comes_out_as_it_went_in():
     x = jnp.ones((1, 2, 2, 4), jnp.bfloat16)
     module = ida.build(dtype=jnp.bfloat16)
-    assert module.apply(module.init(jax.random.key(0), x), x).dtype == jnp.bfloat16
+    assert module.apply(module.init(jax.random.key(0), x, False), x, False).dtype == jnp.bfloat16
 
 
 def test_unknown_axis_is_refused():

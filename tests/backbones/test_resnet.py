@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from jaxhash import backbones
 from jaxhash.backbones import pretrained, resnet
 from jaxhash.errors import UserError
-from tests.backbones.resnet_weights import images, weights
+from tests.torch_weights import images, weights
 
 
 def untouched(node, x):
@@ -47,7 +47,9 @@ def test_converted_weights_give_what_torchvision_gives(stored, weights_file):
         random_variables(network, 64), weights_file, resnet.torch_name
     )
     variables = {name: tree["backbone"] for name, tree in converted.items()}
-    got = jax.jit(lambda x: network.apply(variables, x, train=False, at_node=untouched))(images())
+    got = jax.jit(lambda x: network.apply(variables, x, train=False, at_node=untouched))(
+        images(2, 64, 64, 3)
+    )
     expected = stored[1]
     assert np.abs(got - expected).max() < 1e-4 * np.abs(expected).max()
 

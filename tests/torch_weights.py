@@ -22,6 +22,6 @@ def weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, np.ndarray]:
     return tensors
 
 
-def images() -> np.ndarray:
-    """Draws two images [2 64 64 3]."""
-    return np.random.RandomState(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
+def images(*shape: int) -> np.ndarray:
+    """Draws images or maps, [b h w c]."""
+    return np.random.RandomState(0).normal(size=shape).astype(np.float32)

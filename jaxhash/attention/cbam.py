@@ -1,0 +1,61 @@
+"""Convolutional block attention (CBAM; Woo et al., ECCV 2018), as DAH places it."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jaxhash import parallel
+from jaxhash.errors import UserError
+
+
+def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Returns the mean and the maximum of each channel: [b h w c] to twice [b c]."""
+    return x.mean(axis=(1, 2)), x.max(axis=(1, 2))
+
+
+def pool_channels(x: jax.Array) -> jax.Array:
+    """Returns maximum and mean over channels, in this order: [b h w c] to [b h w 2].
+
+    >>> import jax.numpy as jnp
+    >>> print(pool_channels(jnp.array([[[[1.0, 3.0]]]])))
+    [[[[3. 2.]]]]
+    """
+    return jnp.stack([x.max(axis=-1), x.mean(axis=-1)], axis=-1)
+
+
+class BlockAttention(nn.Module):
+    """First channels are weighed, then positions.
+
+    channel gate: sigmoid(MLP(mean) + MLP(max)), one MLP for both (CBAM equation 2).
+    spatial gate: sigmoid(BN(conv 7x7 of [max; mean] over channels)), equation 3. The published code
+    has the batch normalisation, the paper does not speak of it.
+
+    Attributes:
+      reduction: by how much the MLP's hidden layer is narrower than the map.
+    """
+
+    reduction: int = 16
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps [b h w c] to [b h w c]."""
+        channels = x.shape[3]
+        hidden = nn.Dense(max(1, channels // self.reduction), dtype=self.dtype, name="squeeze")
+        out = nn.Dense(channels, dtype=self.dtype, name="excite")
+        weight = sum(out(nn.relu(hidden(pooled))) for pooled in pool_positions(x))
+        x = x * jax.nn.sigmoid(weight)[:, None, None, :]
+
+        convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name="spatial")
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99)
+        norm = norm(axis_name=parallel.AXIS if train else None, dtype=self.dtype, name="norm")
+        return x * jax.nn.sigmoid(norm(convolution(pool_channels(x))))
+
+
+def build(reduction: int = 16, dtype: jnp.dtype = jnp.float32) -> nn.Module:
+    """Returns the module; raises UserError on a reduction below 1."""
+    if reduction < 1:
+        raise UserError(f"model.attention.cbam.reduction={reduction}: expected at least 1")
+    return BlockAttention(reduction, dtype)

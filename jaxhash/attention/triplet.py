@@ -1,0 +1,70 @@
+"""Triplet attention (Misra et al., WACV 2021): three branches, each across two of h, w and c."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from einops import rearrange
+
+from jaxhash import parallel
+
+# Each branch pools the second axis of its view; its gate walks over the other two, in this order.
+BRANCHES = {
+    "channel_width": "b h c w",
+    "height_channel": "b w h c",
+    "height_width": "b c h w",
+}
+
+
+def z_pool(x: jax.Array) -> jax.Array:
+    """Returns maximum and mean over the second axis, in this order, as a last axis of 2.
+
+    Triplet attention equation 1.
+
+    Args:
+      x: [b p d e].
+
+    Returns:
+      [b d e 2].
+
+    >>> import jax.numpy as jnp
+    >>> z_pool(jnp.ones((1, 2, 3, 4))).shape
+    (1, 3, 4, 2)
+    """
+    return jnp.stack([x.max(axis=1), x.mean(axis=1)], axis=-1)
+
+
+class TripletAttention(nn.Module):
+    """Averages three gated copies of the map, as the published code does.
+
+    Each gate is sigmoid(BN(conv 7x7 of z_pool)), without ReLU and without bias. In the branches
+    that pool height or width, channels are one of the two axes that the convolution walks over.
+
+    Attributes:
+      spatial: whether the branch over h and w takes part; without it the two others are averaged.
+    """
+
+    spatial: bool = True
+    dtype: jnp.dtype = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps [b h w c] to [b h w c]."""
+        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99)
+        norm = partial(norm, axis_name=parallel.AXIS if train else None, dtype=self.dtype)
+        gated = []
+        for name, view in BRANCHES.items():
+            if name == "height_width" and not self.spatial:
+                continue
+            convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name=name)
+            turned = rearrange(x, f"b h w c -> {view}")
+            weight = norm(name=f"{name}_norm")(convolution(z_pool(turned)))
+            gate = rearrange(jax.nn.sigmoid(weight), "b d e 1 -> b 1 d e")
+            gated.append(rearrange(turned * gate, f"{view} -> b h w c"))
+        return sum(gated) / len(gated)
+
+
+def build(spatial: bool = True, dtype: jnp.dtype = jnp.float32) -> nn.Module:
+    """Returns the module."""
+    return TripletAttention(spatial, dtype)
