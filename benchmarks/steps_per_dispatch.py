@@ -46,7 +46,7 @@ def main() -> None:
         return state
 
     ways = {"one by one": one_by_one, "scanned": lambda state: scanned(state, images, stacked)[0]}
-    states = {name: replicas.replicate(experiment.initial_state()) for name in ways}
+    states = {name: replicas.replicate(experiment.random_state()) for name in ways}
     seconds = {name: [] for name in ways}
     for repeat in range(4):
         for name, way in ways.items():

@@ -9,6 +9,12 @@ import orbax.checkpoint as ocp
 from jaxhash.errors import UserError
 
 
+def exists(workdir: Path) -> bool:
+    """Says whether a run has a complete checkpoint; makes no folder."""
+    # Orbax writes into a folder of another name, and renames it when all is there.
+    return any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*"))
+
+
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/checkpoints/<step>`."""
 
@@ -37,14 +43,12 @@ class Checkpoints:
             self._manager.save(step, args=ocp.args.StandardSave(state))
 
     def restore(self, template: Any) -> Any:
-        """Reads the newest checkpoint into the structure and shapes of `template`.
+        """Reads the newest checkpoint, of which there must be one, by the shapes of `template`.
 
         Raises:
-          UserError: there is none, or it is of another shape, or it is damaged.
+          UserError: it is of another shape, or damaged.
         """
         step = self.latest()
-        if step is None:
-            raise UserError(f"{self._folder}: no checkpoint; train first with --mode=train")
         where = self._folder / str(step)
         advice = (
             "use the config that it was trained with, or delete that folder to go back to the "

@@ -94,13 +94,16 @@ class Experiment:
         images = steps.Images(self.pool.pixels[train], self.pool.labels[train])
         return self.replicas.replicate(images)
 
-    def initial_state(self) -> TrainState:
-        """Returns the state before the first step, on the host: pretrained where weights are given.
+    def random_state(self) -> TrainState:
+        """Returns the state before the first step, with random weights, on the host."""
+        return jax.tree.map(np.asarray, jax.jit(self._random_state)())
+
+    def pretrained(self, state: TrainState) -> TrainState:
+        """Returns the state with a pretrained backbone, where `model.weights` names one.
 
         Raises:
           UserError: the weights cannot be reached or do not fit.
         """
-        state = jax.tree.map(np.asarray, jax.jit(self._random_state)())
         family = backbones.family(self.config.model.backbone.name)
         variables = pretrained.initialise(
             state.variables, self.config.model.weights, family.torch_name

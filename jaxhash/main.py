@@ -41,7 +41,7 @@ def main(argv: list[str]) -> None:
     if _MODE.value == "evaluate":
         if _WORKDIR.value is None:
             raise UserError("--mode=evaluate needs --workdir, the folder of a trained run")
-        train.evaluate_checkpoint(_WORKDIR.value)
+        train.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)
         return
     config = _CONFIG.value
     if config is None:

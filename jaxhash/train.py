@@ -10,10 +10,11 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
+from jaxhash import checkpoint, provenance, workdir
 from jaxhash import config as configs
-from jaxhash import provenance, workdir
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order
+from jaxhash.errors import UserError
 from jaxhash.evaluate import evaluate
 from jaxhash.experiment import Encoded, Experiment
 from jaxhash.metrics import hamming
@@ -50,13 +51,16 @@ def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
         return show(json.loads((folder / workdir.RESULTS).read_text()))
 
     experiment = Experiment(config)
-    state = experiment.initial_state()
+    # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
+    state = experiment.random_state()
+    resumes = checkpoint.exists(folder)
+    if not resumes:
+        state = experiment.pretrained(state)
     workdir.claim(folder, config)
     print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
 
     with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
-        # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
-        if checkpoints.latest() is not None:
+        if resumes:
             state = checkpoints.restore(state)
             print(f"resumed at step {state.step} of {experiment.total_steps}")
         with Writer(folder, step=int(state.step)) as writer:
@@ -67,16 +71,26 @@ def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
     return finish(experiment, experiment.replicas.replicate(state), folder)
 
 
-def evaluate_checkpoint(folder: str | Path) -> dict:
+def evaluate_checkpoint(folder: str | Path, config: ConfigDict | None = None) -> dict:
     """Measures the last checkpoint of a run again and rewrites its results and pictures.
 
+    Args:
+      folder: the workdir of the run.
+      config: the run's own unless given; it may differ in what is free to change, such as where
+        the data lie.
+
     Raises:
-      UserError: the folder holds no run, or no checkpoint that fits.
+      UserError: the folder holds no run, another run, or no checkpoint that fits.
     """
     folder = Path(folder).expanduser()
-    experiment = Experiment(configs.from_json(folder / workdir.CONFIG))
+    own = configs.from_json(folder / workdir.CONFIG)
+    if config is not None:
+        workdir.check(folder, config)
+    if not checkpoint.exists(folder):
+        raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
+    experiment = Experiment(config or own)
     with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
-        state = checkpoints.restore(experiment.initial_state())
+        state = checkpoints.restore(experiment.random_state())
     return finish(experiment, experiment.replicas.replicate(state), folder)
 
 
@@ -95,8 +109,13 @@ def _train(
     start = int(state.step)
     images = experiment.images()
     state = replicas.replicate(state)
-    if start == 0 and config.eval.at_start:
-        writer.write(0, _scalars(measure(experiment, experiment.codes(state))))
+
+    def measure_if_due(step: int) -> None:
+        due = measure_every and 0 < step < total and step % measure_every == 0
+        if (due or (step == 0 and config.eval.at_start)) and not writer.has(step, "eval/map"):
+            writer.write(step, _scalars(measure(experiment, experiment.codes(state))))
+
+    measure_if_due(start)  # a run that was cut between a checkpoint and its measurement
 
     progress = tqdm(
         range(start, total),
@@ -127,8 +146,9 @@ def _train(
             checkpoints.save(done, replicas.first(state))
         if stop.requested and not last:
             break
-        if measure_every and done % measure_every == 0 and not last:
-            writer.write(done, _scalars(measure(experiment, experiment.codes(state))))
+        before = time.monotonic()
+        measure_if_due(done)
+        clock += time.monotonic() - before
     progress.close()
     checkpoints.wait()
     return replicas.first(state)

@@ -19,6 +19,7 @@ class Writer:
         """Opens the files, dropping what was written after `step`, the step of a resume."""
         self._path = workdir / METRICS
         kept = [row for row in read(workdir) if row["step"] <= step]
+        self._written = {(row["step"], name) for row in kept for name in row}
         workdirs.write(self._path, "".join(json.dumps(row) + "\n" for row in kept))
         self._events = SummaryWriter(str(workdir / "events"), purge_step=step + 1)
 
@@ -32,8 +33,13 @@ class Writer:
         """Writes one row; names with a slash are grouped by TensorBoard."""
         with self._path.open("a") as file:
             file.write(json.dumps({"step": step, **scalars}) + "\n")
+        self._written |= {(step, name) for name in scalars}
         for name, value in scalars.items():
             self._events.add_scalar(name, value, step)
+
+    def has(self, step: int, name: str) -> bool:
+        """Says whether a scalar was written for a step, in this process or before it."""
+        return (step, name) in self._written
 
 
 def read(workdir: Path) -> list[dict[str, float]]:

@@ -30,7 +30,7 @@ train.train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
 
 def final_state(config, folder):
     with checkpoint.Checkpoints(folder) as checkpoints:
-        return checkpoints.latest(), checkpoints.restore(Experiment(config).initial_state())
+        return checkpoints.latest(), checkpoints.restore(Experiment(config).random_state())
 
 
 def assert_same_run(config, one, other):
@@ -163,7 +163,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(finished, tiny, tmp_p
             latest = checkpoints.latest() or 0
             assert latest >= saved
             if latest:
-                checkpoints.restore(Experiment(tiny).initial_state())
+                checkpoints.restore(Experiment(tiny).random_state())
             saved = latest
     train.train_and_evaluate(tiny, tmp_path / "run")
     assert_same_run(tiny, finished, tmp_path / "run")
@@ -188,7 +188,7 @@ def test_a_checkpoint_of_other_bits_is_refused(finished, tiny, tmp_path):
             UserError, match=r"does not fit this config.*hash.*\(12,\) there and \(16,\) here"
         ) as error,
     ):
-        checkpoints.restore(Experiment(tiny).initial_state())
+        checkpoints.restore(Experiment(tiny).random_state())
     assert "\n" not in str(error.value)
 
 
