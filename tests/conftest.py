@@ -19,6 +19,7 @@ from jaxhash import config as configs
 settings.register_profile("jaxhash", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("jaxhash")
 jax.config.update("jax_debug_key_reuse", True)
+jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
 @pytest.fixture(scope="session")

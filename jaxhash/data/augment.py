@@ -51,16 +51,20 @@ class Augment(NamedTuple):
         batch, height, width, channels = x.shape
         if (height, width) != (self.size, self.size):
             x = jax.image.resize(x, (batch, self.size, self.size, channels), "bilinear")
-        return (x - jnp.array(self.mean)) / jnp.array(self.std)
+        return (x - _per_channel(self.mean, x)) / _per_channel(self.std, x)
 
     def _distort(self, key: jax.Array, x: jax.Array) -> jax.Array:
         flip_key, crop_key = jax.random.split(key)
         if self.flip:
             x = jnp.where(jax.random.bernoulli(flip_key), x[:, ::-1], x)
         if self.pad:
-            black = -jnp.array(self.mean) / jnp.array(self.std)
+            black = -_per_channel(self.mean, x) / _per_channel(self.std, x)
             padding = ((self.pad, self.pad), (self.pad, self.pad), (0, 0))
             padded = jnp.pad(x - black, padding) + black
             top, left = jax.random.randint(crop_key, (2,), 0, 2 * self.pad + 1)
             x = jax.lax.dynamic_slice(padded, (top, left, 0), x.shape)
         return x
+
+
+def _per_channel(values: tuple[float, ...], x: jax.Array) -> jax.Array:
+    return jnp.array(values).reshape(*(1 for _ in x.shape[:-1]), -1)

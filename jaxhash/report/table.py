@@ -1,4 +1,11 @@
-"""Numbers of a run as a table on the terminal."""
+"""Numbers of runs as tables: on the terminal, and in Markdown for `results/`.
+
+python -m jaxhash.report.table results/*.json
+"""
+
+import json
+import sys
+from pathlib import Path
 
 ROWS = (
     ("mAP, ties averaged", "map"),
@@ -28,3 +35,37 @@ def compare(columns: dict[str, dict]) -> str:
     if at is not None:
         lines.append(f"mAP is over the first {at} items, divided by min({at}, relevant items)")
     return "\n".join(lines)
+
+
+def markdown(runs: list[dict]) -> str:
+    """Lays out runs, as `results.json` holds them, as a Markdown table with their provenance.
+
+    >>> print(markdown([]))
+    | run | protocol | bits | seed | weights | mAP | untrained | mAP by index | P@H<=2 | code, hardware |
+    |---|---|---|---|---|---|---|---|---|---|
+    """  # noqa: E501
+    titles = ("run", "protocol", "bits", "seed", "weights", "mAP", "untrained", "mAP by index")
+    titles += ("P@H<=2", "code, hardware")
+    lines = [titles, ("---",) * len(titles)]
+    for run in runs:
+        where = run["provenance"]
+        lines.append(
+            (
+                run["name"],
+                run["protocol"],
+                str(run["bits"]),
+                str(run["seed"]),
+                run["weights"],
+                f"{run['map']:.4f}",
+                f"{run['at_start']['map']:.4f}" if run["at_start"] else "",
+                f"{run['map_index']:.4f}",
+                f"{run['precision_at_radius_2']:.4f}",
+                f"{where['code']}, {where['hardware']}",
+            )
+        )
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([rows[0], rows[1].replace(" ", ""), *rows[2:]])
+
+
+if __name__ == "__main__":
+    print(markdown([json.loads(Path(path).read_text()) for path in sys.argv[1:]]))

@@ -70,7 +70,9 @@ def test_module_starts_as_twice_the_identity_and_learns_alpha_and_beta():
     assert gradient["alpha"] != 0 and gradient["beta"] != 0
 
     params = {**variables["params"], "alpha": jnp.array(0.5), "beta": jnp.array(0.25)}
-    b, c, d = (x.reshape(2, 9, 4) @ params[n]["kernel"] + params[n]["bias"][None] for n in "bcd")
+    b, c, d = (
+        x.reshape(2, 9, 4) @ params[n]["kernel"] + params[n]["bias"][None, None] for n in "bcd"
+    )
     flat = x.reshape(2, 9, 4)
     expected = 0.5 * ida.position_attention(b, c, d) + 0.25 * ida.channel_attention(flat) + 2 * flat
     got = module.apply({"params": params}, x, False).reshape(2, 9, 4)
