@@ -1,7 +1,6 @@
 """The network: backbone, attention at its nodes, average pool, hash layer."""
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -25,10 +24,12 @@ class HashModel(nn.Module):
       backbone: a module of `jaxhash.backbones`.
       attention: node of the backbone to the module of `jaxhash.attention` that stands there.
       bits: k, the length of the code.
-      hash_norm: whether each bit's output is centred and scaled over the batch (batch
-        normalisation without weights). No paper has it. Pretrained features do not need it; from
-        random weights all images begin with nearly the same output, most pairs are dissimilar, and
-        a pairwise loss drives that output to 0 and stays there for thousands of steps.
+      hash_norm: whether each bit's output is normalised over the batch and multiplied by a learnt
+        scale (batch normalisation without an offset). No paper has it. Pretrained features do not
+        need it; from random weights all images begin with nearly the same output, most pairs are
+        dissimilar, and a pairwise loss drives that output to 0 and stays there for thousands of
+        steps. The scale begins at .3: at 1, the chance products of unrelated codes are so large
+        that the likelihood of ignorance, log 2, is only reached after the first thousand steps.
     """
 
     backbone: nn.Module
@@ -53,9 +54,15 @@ class HashModel(nn.Module):
         gaussian = nn.initializers.normal(0.01)
         u = nn.Dense(self.bits, kernel_init=gaussian, bias_init=gaussian, name="hash")(pooled)
         if self.hash_norm:
-            norm = partial(nn.BatchNorm, use_scale=False, use_bias=False, momentum=0.9)
-            axis = parallel.AXIS if train else None
-            u = norm(use_running_average=not train, axis_name=axis, name="hash_norm")(u)
+            norm = nn.BatchNorm(
+                use_running_average=not train,
+                momentum=0.9,
+                use_bias=False,
+                scale_init=nn.initializers.constant(0.3),
+                axis_name=parallel.AXIS if train else None,
+                name="hash_norm",
+            )
+            u = norm(u)
         return Outputs(u)
 
 
