@@ -2,8 +2,8 @@
 
   python -m jaxhash.main --config=configs/dhida.py:bits=48,dataset=cifar10
 
-Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10), attention (ida, none), scale (paper,
-small).
+Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10), attention (ida, or another file of
+jaxhash/attention; the paper's ablation has danet and none), scale (paper, small).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of

@@ -29,7 +29,7 @@ class HashModel(nn.Module):
         need it; from random weights all images begin with nearly the same output, most pairs are
         dissimilar, and a pairwise loss drives that output to 0 and stays there for thousands of
         steps. The scale begins at .3: at 1, the chance products of unrelated codes are so large
-        that the likelihood of ignorance, log 2, is only reached after the first thousand steps.
+        that the likelihood of ignorance, log 2, was not reached in two thousand steps.
     """
 
     backbone: nn.Module

@@ -162,6 +162,8 @@ def measure(experiment: Experiment, encoded: Encoded) -> dict:
 def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
     """Measures a replicated state, writes results and pictures, and shows the table."""
     config = experiment.config
+    described = config.to_dict()
+    del described["data"]["dir"]  # where the images lay is nobody else's business
     encoded = experiment.codes(state)
     rows = read(folder)
     at_start = {name.removeprefix("eval/"): value for name, value in rows[0].items()}
@@ -178,7 +180,7 @@ def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
         "steps": experiment.total_steps,
         "train_images_per_second": _median_rate(rows),
         "provenance": provenance.collect(len(experiment.replicas)),
-        "config": config.to_dict(),
+        "config": described,
     }
     _draw(experiment, encoded, results, folder)
     # Last, because a run with results counts as finished.

@@ -78,7 +78,7 @@ def _picture(axes: Axes, pixels: np.ndarray, caption: str, frame: dict, width: f
     axes.set_yticks([])
     axes.set_title(caption, fontsize=7, pad=3)
     for side in axes.spines.values():
-        side.set(linewidth=width, **frame)
+        side.set(linewidth=width, capstyle="butt", **frame)  # or caps would fill the gaps
 
 
 def _label(axes: Axes, x: str, y: str, title: str) -> None:

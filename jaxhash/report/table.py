@@ -37,21 +37,24 @@ def compare(columns: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
-def markdown(runs: list[dict]) -> str:
-    """Lays out runs, as `results.json` holds them, as a Markdown table with their provenance.
+def markdown(runs: dict[str, dict]) -> str:
+    """Lays out runs as a Markdown table with their provenance.
 
-    >>> print(markdown([]))
+    Args:
+      runs: name to what a `results.json` holds.
+
+    >>> print(markdown({}))
     | run | protocol | bits | seed | weights | mAP | untrained | mAP by index | P@H<=2 | code, hardware |
     |---|---|---|---|---|---|---|---|---|---|
     """  # noqa: E501
     titles = ("run", "protocol", "bits", "seed", "weights", "mAP", "untrained", "mAP by index")
     titles += ("P@H<=2", "code, hardware")
     lines = [titles, ("---",) * len(titles)]
-    for run in runs:
+    for name, run in runs.items():
         where = run["provenance"]
         lines.append(
             (
-                run["name"],
+                name,
                 run["protocol"],
                 str(run["bits"]),
                 str(run["seed"]),
@@ -68,4 +71,4 @@ def markdown(runs: list[dict]) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown([json.loads(Path(path).read_text()) for path in sys.argv[1:]]))
+    print(markdown({Path(path).stem: json.loads(Path(path).read_text()) for path in sys.argv[1:]}))
