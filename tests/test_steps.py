@@ -25,19 +25,21 @@ IMAGES = steps.Images(
 AUGMENT = Augment(8, pad=1, flip=True, mean=(0.5,), std=(0.5,))
 
 
-def network(dtype="float32"):
+def network(dtype="float32", hash_norm=False):
     config = base().model
-    config.update(bits=6, hash_norm=True, dtype=dtype)
+    config.update(bits=6, hash_norm=hash_norm, dtype=dtype)
     config.attention.name = "ida"
     config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
     return model.build(config)
 
 
-def run(count, loss, taken=1, rate=0.05, dtype="float32"):
+def run(count, loss, taken=1, rate=0.05, **options):
     """Takes steps of plain gradient descent; returns the state and the metrics of the last."""
-    replicas, net = Replicas(count), network(dtype)
+    replicas, net = Replicas(count), network(**options)
     optimiser = optax.sgd(rate)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    # Wide enough that codes differ and their balance is more than rounding.
+    variables["params"]["hash"]["kernel"] *= 30
     state = TrainState.create(variables, optimiser, loss.init(Sizes(6, TRAIN, 4)))
     step = replicas.map(
         partial(
@@ -84,6 +86,15 @@ def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
     _, _, other_metrics = run(8, LOSSES["bank"], taken=3, rate=1e-3)
     for key, value in metrics.items():
         np.testing.assert_allclose(other_metrics[key], value, rtol=1e-4, err_msg=key)
+
+
+def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
+    _, _, metrics = run(1, LOSSES["batch"], hash_norm=True)
+    for count in (2, 8):
+        _, _, others = run(count, LOSSES["batch"], hash_norm=True)
+        for key in ("loss", "likelihood", "gradient_norm"):
+            np.testing.assert_allclose(others[key], metrics[key], rtol=1e-5, err_msg=key)
+        assert others["balance"] < 1e-12  # centred over the global batch
 
 
 def test_replicas_stay_the_same():
