@@ -30,8 +30,8 @@ class Experiment:
       protocol, split: how they are shared out.
       replicas: the devices.
       steps_per_epoch, total_steps: of training.
-      replica_step: (state, images, index) -> (state, metrics), of one replica.
-      train_step: the same over the replicas; takes over the memory of the state that it is given.
+      train_step: (state, images, index) -> (state, metrics), over the replicas; takes over the
+        memory of the state that it is given.
     """
 
     def __init__(self, config: ConfigDict):
@@ -61,7 +61,7 @@ class Experiment:
             mean=config.data.mean,
             std=config.data.std,
         )
-        self.replica_step = partial(
+        step = partial(
             steps.train_step,
             model=self._model,
             loss=self._loss,
@@ -69,7 +69,7 @@ class Experiment:
             augment=self._augment,
             seed=config.seed,
         )
-        self.train_step = self.replicas.map(self.replica_step, donate=(0,))
+        self.train_step = self.replicas.map(step, donate=(0,))
         step = partial(steps.encode_step, model=self._model, augment=self._augment)
         self._encode_step = self.replicas.map(step)
 
