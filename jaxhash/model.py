@@ -27,7 +27,7 @@ class HashModel(nn.Module):
       hash_norm: whether each bit's output is normalised over the batch and multiplied by a learnt
         scale (batch normalisation without an offset). No paper has it. Pretrained features do not
         need it; from random weights all images begin with nearly the same output, most pairs are
-        dissimilar, and a pairwise loss drives that output to 0 and stays there for thousands of
+        dissimilar, and a pairwise loss drives that output to 0 and stays there for hundreds of
         steps. The scale begins at .3: at 1, the chance products of unrelated codes are so large
         that the likelihood of ignorance, log 2, was not reached in two thousand steps.
     """
