@@ -1,5 +1,7 @@
 """The order of training: which image comes at which step, a function of the seed alone."""
 
+import functools
+
 import numpy as np
 
 
@@ -23,6 +25,10 @@ def batch(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
     [0, 1, 2, 3]
     """
     epoch, position = divmod(step, size // batch_size)
-    permutation = np.random.RandomState([seed, epoch]).permutation(size)
     start = position * batch_size
-    return permutation[start : start + batch_size].astype(np.int32)
+    return _permutation(seed, epoch, size)[start : start + batch_size].astype(np.int32)
+
+
+@functools.lru_cache(maxsize=1)  # every step of an epoch asks for the same one
+def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
+    return np.random.RandomState([seed, epoch]).permutation(size)
