@@ -40,9 +40,11 @@ def base() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.bits = 48
-    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.model
+    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.heads
     config.model.backbone = _choice("jaxhash.backbones", name="resnet18")
-    config.model.attention = _choice("jaxhash.attention", name="none", nodes=("stage4",))
+    # Nodes of the backbone by name, by pattern ("stage*"), or "last".
+    config.model.attention = _choice("jaxhash.attention", name="none", nodes=("last",))
+    config.model.head = _choice("jaxhash.heads", name="linear")
     config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 
@@ -54,9 +56,12 @@ def base() -> ConfigDict:
     config.optim.weight_decay = 1e-5  # added to the gradient
     config.optim.schedule = "constant"  # constant, cosine or one_cycle
     config.optim.warmup_percent = 30.0  # of one_cycle
+    # The learning rate of each part of the network is lr times this; 0 holds a part still.
+    config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})
 
     config.train = ConfigDict()
     config.train.batch_size = 128  # over all devices
+    config.train.order = "shuffled"  # or class_balanced: as many images of each class in a batch
     config.train.total_epochs = 150.0
     config.train.total_steps = placeholder(int)
 
@@ -100,26 +105,32 @@ def arguments(text: str | None, **defaults: Any) -> ConfigDict:
 
     Args:
       text: "name=value,..." or None.
-      defaults: the arguments of a config; each value is read in the type of its default.
+      defaults: the arguments of a config; each value is read in the type of its default. A tuple
+        lists all values that there are, the default first.
 
     Raises:
       UserError: an unknown argument, or a value of another type.
 
-    >>> arguments("bits=16", bits=48, dataset="cifar10").bits
-    16
+    >>> arguments("bits=16", bits=48, scale=("paper", "small")).to_dict()
+    {'bits': 16, 'scale': 'paper'}
     """
-    values = dict(defaults)
+    values = {
+        name: value[0] if isinstance(value, tuple) else value for name, value in defaults.items()
+    }
     for pair in filter(None, (text or "").split(",")):
         name, _, value = pair.partition("=")
         if name not in defaults:
             raise UserError(f"unknown config argument {name!r}: {nearest(name, defaults)}")
-        kind = type(defaults[name])
+        choices = defaults[name] if isinstance(defaults[name], tuple) else ()
+        if choices and value not in choices:
+            raise UserError(f"config argument {name}={value}: expected {' or '.join(choices)}")
+        kind = type(values[name])
         try:
             values[name] = kind(value)
         except ValueError:
             raise UserError(
                 f"config argument {name}={value}: expected {kind.__name__}, for example "
-                f"{name}={defaults[name]}"
+                f"{name}={values[name]}"
             ) from None
     return ConfigDict(values)
 

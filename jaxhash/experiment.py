@@ -1,5 +1,6 @@
 """Everything that a config names, built: data, split, network, objective, mapped steps."""
 
+import time
 from functools import partial
 from typing import NamedTuple
 
@@ -11,11 +12,11 @@ from ml_collections import ConfigDict
 from jaxhash import backbones, model, optim, registry, steps
 from jaxhash import config as configs
 from jaxhash.backbones import pretrained
-from jaxhash.data import protocols, sources
+from jaxhash.data import order, protocols, sources
 from jaxhash.data.augment import Augment
 from jaxhash.encode import encode
 from jaxhash.errors import UserError
-from jaxhash.losses import HashLoss, Sizes
+from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
@@ -30,8 +31,10 @@ class Experiment:
       protocol, split: how they are shared out.
       replicas: the devices.
       steps_per_epoch, total_steps: of training.
+      order: (step) -> [batch] positions among the training images.
       train_step: (state, images, index) -> (state, metrics), over the replicas; takes over the
         memory of the state that it is given.
+      after_epoch: (state) -> state, over the replicas; None where the loss needs none.
     """
 
     def __init__(self, config: ConfigDict):
@@ -41,14 +44,18 @@ class Experiment:
         self.replicas = Replicas(config.devices)
         self.replicas.check_batch(config.train.batch_size)
         self.protocol = sources.protocol(config.data.name, config.data.protocol)
-        self._model = model.build(config.model)
         self._loss = _loss(config.loss)
+        self._check_network()
         optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
         self.pool = sources.load(config.data.name, config.data.dir)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
         self._check_data()
+        labels = self.pool.labels[self.split.train]
+        self._task = Task(config.model.bits, labels)
+        self._model = model.build(config.model, labels.shape[1])
+        self.order = order.build(config.train.order, config.seed, labels, config.train.batch_size)
         self.steps_per_epoch = len(self.split.train) // config.train.batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
@@ -70,8 +77,25 @@ class Experiment:
             seed=config.seed,
         )
         self.train_step = self.replicas.map(step, donate=(0,))
+        self.after_epoch = None
+        if self._loss.after_epoch:
+            step = partial(steps.after_epoch, loss=self._loss)
+            self.after_epoch = self.replicas.map(step, donate=(0,))
         step = partial(steps.encode_step, model=self._model, augment=self._augment)
         self._encode_step = self.replicas.map(step)
+
+    def _check_network(self) -> None:
+        """Traces the network, so that what does not fit is refused before data are read."""
+        config = self.config
+        network = model.build(config.model, labels=2)
+        image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
+        key = jax.random.key(0)
+        outputs, _ = jax.eval_shape(lambda: network.init_with_output(key, image))
+        if self._loss.needs_logits and outputs.logits is None:
+            raise UserError(
+                f"loss.name={config.loss.name} needs a classifier, and model.head.name="
+                f"{config.model.head.name} has none; use model.head.name=classifier"
+            )
 
     def _check_data(self) -> None:
         config, channels = self.config, self.pool.pixels.shape[-1]
@@ -82,10 +106,16 @@ class Experiment:
                     f"data.{name} has {given} channels, the images of {config.data.name} have "
                     f"{channels}"
                 )
-        if len(self.split.train) < config.train.batch_size:
+        if self._loss.single_label and (self.pool.labels.sum(axis=1) != 1).any():
             raise UserError(
-                f"train.batch_size={config.train.batch_size}: the protocol has only "
-                f"{len(self.split.train)} training images"
+                f"loss.name={config.loss.name} is for images with one label each, those of "
+                f"{config.data.name} have several or none; choose another loss, such as dhida"
+            )
+        if self._loss.database_codes and self.protocol.database != "train":
+            raise UserError(
+                f"learnt database codes exist for training images alone, and protocol "
+                f"{config.data.protocol} searches others; use db_codes=network, or a protocol "
+                "whose database is the training set"
             )
 
     def images(self) -> steps.Images:
@@ -106,7 +136,7 @@ class Experiment:
         """
         family = backbones.family(self.config.model.backbone.name)
         variables = pretrained.initialise(
-            state.variables, self.config.model.weights, family.torch_name
+            state.variables, self.config.model.weights, family.torch_names
         )
         return state.replace(**variables)
 
@@ -114,31 +144,50 @@ class Experiment:
         key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
         pixels = jnp.zeros((1, *self.pool.pixels.shape[1:]), jnp.uint8)
         variables = self._model.init(key, self._augment.for_encoding(pixels), train=False)
-        sizes = Sizes(self.config.model.bits, len(self.split.train), self.pool.labels.shape[1])
-        return TrainState.create(variables, self._optimiser, self._loss.init(sizes))
+        return TrainState.create(variables, self._optimiser, self._loss.init(self._task))
 
     def codes(self, state: TrainState) -> "Encoded":
         """Encodes queries and database with a replicated state."""
+        split, labels = self.split, self.pool.labels
+        queries = Coded(self._encode(state, split.query, "encode query"), labels[split.query])
+        if self._loss.database_codes:
+            learnt = self._loss.database_codes(self.replicas.first(state.loss_state))
+            place = np.argsort(split.train)[np.searchsorted(np.sort(split.train), split.database)]
+            codes, pace = np.packbits(learnt[place] >= 0, axis=1), None
+        else:
+            before = time.monotonic()
+            codes = self._encode(state, split.database, "encode database")
+            pace = (time.monotonic() - before) * 1_000 / len(codes)
+        return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
 
-        def coded(title: str, positions: np.ndarray) -> Coded:
-            codes = encode(
-                self._encode_step,
-                self.replicas,
-                state.variables,
-                self.pool.pixels[positions],
-                batch_size=self.config.eval.batch_size,
-                title=f"encode {title}",
-            )
-            return Coded(codes, self.pool.labels[positions])
+    @property
+    def db_codes(self) -> str:
+        """Whose codes are searched: `"network"`, or `"learnt"` beside it."""
+        return "learnt" if self._loss.database_codes else "network"
 
-        return Encoded(coded("query", self.split.query), coded("database", self.split.database))
+    def _encode(self, state: TrainState, positions: np.ndarray, title: str) -> np.ndarray:
+        return encode(
+            self._encode_step,
+            self.replicas,
+            state.variables,
+            self.pool.pixels[positions],
+            batch_size=self.config.eval.batch_size,
+            title=title,
+        )
 
 
 class Encoded(NamedTuple):
-    """Codes of the queries and of the database."""
+    """Codes of the queries and of the database.
+
+    db_codes: whose codes the database's are, see `Experiment.db_codes`.
+    milliseconds: an image of the database took to encode, from memory and compiled; None where
+      the database was not encoded.
+    """
 
     queries: Coded
     database: Coded
+    db_codes: str
+    milliseconds: float | None
 
 
 def _loss(config: ConfigDict) -> HashLoss:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import optax
 
 from jaxhash.errors import UserError, nearest
@@ -58,4 +59,15 @@ def build(config: Any, total_steps: int) -> optax.GradientTransformation:
     return optax.chain(
         optax.add_decayed_weights(config.weight_decay),
         OPTIMISERS[config.name](schedule(config, total_steps)),
+        _by_part(dict(config.multiplier)),
     )
+
+
+def _by_part(multiplier: dict[str, float]) -> optax.GradientTransformation:
+    """Multiplies the steps of each part of the network, as a learning rate of its own would."""
+
+    def scale(path: tuple, step: jax.Array) -> jax.Array:
+        part = path[0].key.partition("_")[0]  # "backbone", "attention_stage4", "head"
+        return step * multiplier[part]
+
+    return optax.stateless(lambda steps, _: jax.tree_util.tree_map_with_path(scale, steps))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import jax_utils
 
@@ -76,3 +77,12 @@ def gather_columns(tree: Any) -> Any:
 def mean(tree: Any) -> Any:
     """Inside a mapped step: averages every leaf over the replicas."""
     return jax.tree.map(lambda x: jax.lax.pmean(x, AXIS), tree)
+
+
+def rows(count: int) -> jax.Array:
+    """Inside a mapped step: numbers this replica's `count` rows by their place in the batch.
+
+    Returns:
+      [count] int32; replica r has r * count to (r + 1) * count - 1, as `Replicas.shard` cuts them.
+    """
+    return jax.lax.axis_index(AXIS) * count + jnp.arange(count)

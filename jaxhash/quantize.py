@@ -1,7 +1,11 @@
 """From real outputs to bits: forward functions with stated straight-through derivatives."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+
+from jaxhash.errors import UserError, nearest
 
 
 @jax.custom_vjp
@@ -83,3 +87,42 @@ clipped.defvjp(
 def identity(u: jax.Array) -> jax.Array:
     """Returns u: no quantisation while training (the rows of an ablation without f)."""
     return u
+
+
+def shrink_sigmoid(u: jax.Array) -> jax.Array:
+    """Returns 1/4 + 1 / (2 (1 + exp(-u))), DAH equation 1, in [1/4, 3/4]; its own derivative.
+
+    It is 1/2 where u = 0, so the bit of DAH equation 5 is u >= 0 as everywhere here.
+
+    Args:
+      u: [...] real outputs of the hash layer.
+
+    Returns:
+      [...] in [1/4, 3/4].
+
+    >>> import jax.numpy as jnp
+    >>> print(shrink_sigmoid(jnp.array([-50.0, 0.0, 50.0])))
+    [0.25 0.5  0.75]
+    """
+    return 0.25 + jax.nn.sigmoid(u) / 2
+
+
+BY_NAME = {
+    "sign": sign,
+    "piecewise": piecewise,
+    "clipped": clipped,
+    "identity": identity,
+    "tanh": jnp.tanh,
+    "shrink_sigmoid": shrink_sigmoid,
+}
+
+
+def find(name: str) -> Callable[[jax.Array], jax.Array]:
+    """Returns the function of that name; raises UserError with the nearest known one.
+
+    >>> find("tanh") is jnp.tanh
+    True
+    """
+    if name not in BY_NAME:
+        raise UserError(f"unknown quantizer {name!r}: {nearest(name, BY_NAME)}")
+    return BY_NAME[name]

@@ -35,7 +35,7 @@ def find(package: str, name: str) -> ModuleType:
 def defaults(package: str) -> dict[str, dict[str, Any]]:
     """Lists the options of each module of a package with their defaults: those of its `build`.
 
-    What the caller gives in any case, `name` and `dtype`, is no option.
+    A parameter without a default, and `dtype`, is given by the caller and is no option.
 
     >>> defaults("jaxhash.attention")["ida"]
     {'reduce_axis': 'query'}
@@ -44,7 +44,7 @@ def defaults(package: str) -> dict[str, dict[str, Any]]:
         name: {
             parameter.name: parameter.default
             for parameter in inspect.signature(_module(package, name).build).parameters.values()
-            if parameter.name not in ("name", "dtype")
+            if parameter.default is not parameter.empty and parameter.name != "dtype"
         }
         for name in names(package)
     }

@@ -42,12 +42,15 @@ def train_step(
       `gradient_norm`, and what the loss reports.
     """
     key = jax.random.fold_in(jax.random.key(seed), state.step)
-    x = augment.for_training(key, images.pixels[index], index)
+    augment_key, dropout_key = jax.random.split(key)
+    x = augment.for_training(augment_key, images.pixels[index], index)
 
     def objective(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
-        outputs, updated = model.apply(variables, x, train=True, mutable=["batch_stats"])
-        rows = Codes(outputs.u, images.labels[index], index)
+        outputs, updated = model.apply(
+            variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
+        )
+        rows = Codes(outputs.u, images.labels[index], index, outputs.logits)
         columns = parallel.gather_columns(rows)
         losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
         return losses.mean(), (updated.get("batch_stats", {}), loss_state, metrics)
@@ -64,6 +67,11 @@ def train_step(
         opt_state=opt_state,
         loss_state=loss_state,
     ), metrics
+
+
+def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:
+    """Lets the loss do what it does between two epochs."""
+    return state.replace(loss_state=loss.after_epoch(state.loss_state))
 
 
 def encode_step(

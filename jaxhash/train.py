@@ -13,7 +13,6 @@ from tqdm import tqdm
 from jaxhash import checkpoint, provenance, workdir
 from jaxhash import config as configs
 from jaxhash.checkpoint import Checkpoints
-from jaxhash.data import order
 from jaxhash.errors import UserError
 from jaxhash.evaluate import evaluate
 from jaxhash.experiment import Encoded, Experiment
@@ -126,9 +125,11 @@ def _train(
     )
     clock, since = time.monotonic(), start
     for step in progress:
-        index = order.batch(config.seed, step, len(experiment.split.train), config.train.batch_size)
-        state, metrics = experiment.train_step(state, images, replicas.shard(index))
+        index = replicas.shard(experiment.order(step))
+        state, metrics = experiment.train_step(state, images, index)
         done = step + 1
+        if experiment.after_epoch and done % epoch == 0:
+            state = experiment.after_epoch(state)
         last = done == total
         log = last or done % config.log.every_steps == 0
         save = last or bool(stop.requested) or (save_every and done % save_every == 0)
@@ -156,7 +157,8 @@ def _train(
 
 def measure(experiment: Experiment, encoded: Encoded) -> dict:
     """Evaluates codes by the protocol of the experiment."""
-    return evaluate(*encoded, experiment.config.model.bits, experiment.protocol.map_at)
+    bits, map_at = experiment.config.model.bits, experiment.protocol.map_at
+    return evaluate(encoded.queries, encoded.database, bits, map_at)
 
 
 def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
@@ -175,6 +177,8 @@ def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
         "bits": config.model.bits,
         "seed": config.seed,
         "weights": config.model.weights,
+        "db_codes": encoded.db_codes,
+        "encode_milliseconds_per_image": encoded.milliseconds,
         **measure(experiment, encoded),
         "at_start": at_start if "map" in at_start else None,
         "steps": experiment.total_steps,

@@ -13,7 +13,7 @@ import jaxhash
 from jaxhash import backbones, model, optim, parallel, registry, steps
 from jaxhash import config as configs
 from jaxhash.data.augment import Augment
-from jaxhash.losses import Sizes
+from jaxhash.losses import Task
 from jaxhash.state import TrainState
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def test_every_config_traces_a_step_at_full_size(path):
     """Shapes only: two replicas, as a mapped axis, of the whole network and loss."""
     config = configs.load(str(path))
     configs.check(config)
-    network = model.build(config.model)
+    network = model.build(config.model, labels=10)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
     optimiser = optim.build(config.optim, 100)
@@ -43,7 +43,7 @@ def test_every_config_traces_a_step_at_full_size(path):
     def step():
         variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
         state = TrainState.create(
-            variables, optimiser, loss.init(Sizes(config.model.bits, 500, 10))
+            variables, optimiser, loss.init(Task(config.model.bits, jnp.zeros((500, 10))))
         )
         images = steps.Images(jnp.zeros((500, 32, 32, channels), jnp.uint8), jnp.zeros((500, 10)))
         one = partial(

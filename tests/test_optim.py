@@ -1,5 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from ml_collections import ConfigDict
 
@@ -7,25 +8,26 @@ from jaxhash import optim
 from jaxhash.errors import UserError
 
 DEFAULT = {"name": "rmsprop", "lr": 0.1, "weight_decay": 0.01, "schedule": "constant"}
+ALIKE = {"backbone": 1.0, "attention": 1.0, "head": 1.0}
 
 
-def config(**changes):
-    return ConfigDict({**DEFAULT, "warmup_percent": 30.0, **changes})
+def config(multiplier=ALIKE, **changes):
+    return ConfigDict({**DEFAULT, "warmup_percent": 30.0, "multiplier": multiplier, **changes})
 
 
 def test_rmsprop_is_pytorchs():
     """By PyTorch's documented algorithm: L2 in the gradient, epsilon outside the root."""
     optimiser = optim.build(config(), 10)
     weight = np.array([1.0, -2.0])
-    params = jnp.array(weight, jnp.float32)
+    params = {"head": jnp.array(weight, jnp.float32)}
     state, square = optimiser.init(params), np.zeros(2)
     for gradient in ([0.5, 0.1], [-0.2, 0.3], [0.0, 0.4]):
         decayed = np.array(gradient) + 0.01 * weight
         square = 0.99 * square + 0.01 * decayed**2
         weight = weight - 0.1 * decayed / (np.sqrt(square) + 1e-8)
-        updates, state = optimiser.update(jnp.array(gradient), state, params)
-        params = params + updates
-        np.testing.assert_allclose(params, weight, rtol=1e-5, atol=1e-6)
+        updates, state = optimiser.update({"head": jnp.array(gradient)}, state, params)
+        params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(params["head"], weight, rtol=1e-5, atol=1e-6)
 
 
 def test_one_cycle_rises_and_falls():
@@ -45,6 +47,21 @@ def test_unknown_names_are_refused(change):
 @pytest.mark.parametrize("name", optim.OPTIMISERS)
 def test_every_optimiser_goes_downhill(name):
     optimiser = optim.build(config(name=name, lr=0.01), 10)
-    params = jnp.array([3.0])
+    params = {"head": jnp.array([3.0])}
     updates, _ = optimiser.update(params, optimiser.init(params), params)
-    assert updates[0] < 0
+    assert updates["head"][0] < 0
+
+
+@pytest.mark.parametrize("name", optim.OPTIMISERS)
+def test_parts_step_as_with_a_learning_rate_of_their_own(name):
+    params = {part: jnp.array([3.0, -1.0]) for part in ("backbone", "attention_stage4", "head")}
+    multiplier = {"backbone": 0.1, "attention": 0.0, "head": 2.0}
+
+    def steps(**changes):
+        optimiser = optim.build(config(name=name, **changes), 10)
+        return optimiser.update(params, optimiser.init(params), params)[0]
+
+    mixed = steps(multiplier=multiplier)
+    for part, rate in (("backbone", 0.01), ("head", 0.2)):
+        np.testing.assert_allclose(mixed[part], steps(lr=rate)[part], rtol=1e-6)
+    assert not mixed["attention_stage4"].any()

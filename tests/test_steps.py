@@ -12,7 +12,7 @@ from jaxhash import model, parallel, steps
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Sizes, dhida
+from jaxhash.losses import Codes, Task, dhida
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
@@ -40,7 +40,7 @@ def run(count, loss, taken=1, rate=0.05, **options):
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
     # Wide enough that codes differ and their balance is more than rounding.
     variables["params"]["hash"]["kernel"] *= 30
-    state = TrainState.create(variables, optimiser, loss.init(Sizes(6, TRAIN, 4)))
+    state = TrainState.create(variables, optimiser, loss.init(Task(6, IMAGES.labels)))
     step = replicas.map(
         partial(
             steps.train_step,

@@ -16,6 +16,7 @@ from tensorboardX.proto import event_pb2
 
 from jaxhash import checkpoint, stopping, train
 from jaxhash import config as configs
+from jaxhash.data import order
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
 from jaxhash.writer import read
@@ -118,15 +119,15 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
     finished, tiny, tmp_path, monkeypatch
 ):
     """A signal in the middle of an epoch, at a step where no checkpoint was due."""
-    batch, calls = train.order.batch, []
+    shuffled, calls = order.shuffled, []
 
-    def stopping_batch(*args):
+    def stopping(*args):
         calls.append(args)
         if len(calls) == 6:
             os.kill(os.getpid(), signal.SIGTERM)
-        return batch(*args)
+        return shuffled(*args)
 
-    monkeypatch.setattr(train.order, "batch", stopping_batch)
+    monkeypatch.setattr(order, "shuffled", stopping)
     assert train.train_and_evaluate(tiny, tmp_path / "run") is None
     assert not (tmp_path / "run" / "results.json").exists()
     assert train.train_and_evaluate(tiny, tmp_path / "run") is not None

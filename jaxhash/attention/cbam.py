@@ -1,13 +1,11 @@
 """Convolutional block attention (CBAM; Woo et al., ECCV 2018), as DAH places it."""
 
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash import parallel
 from jaxhash.errors import UserError
+from jaxhash.layers import batch_norm
 
 
 def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -49,8 +47,7 @@ class BlockAttention(nn.Module):
         x = x * jax.nn.sigmoid(weight)[:, None, None, :]
 
         convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name="spatial")
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99)
-        norm = norm(axis_name=parallel.AXIS if train else None, dtype=self.dtype, name="norm")
+        norm = batch_norm(train, self.dtype, momentum=0.99)(name="norm")
         return x * jax.nn.sigmoid(norm(convolution(pool_channels(x))))
 
 

@@ -1,13 +1,11 @@
 """Triplet attention (Misra et al., WACV 2021): three branches, each across two of h, w and c."""
 
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from einops import rearrange
 
-from jaxhash import parallel
+from jaxhash.layers import batch_norm
 
 # Each branch pools the second axis of its view; its gate walks over the other two, in this order.
 BRANCHES = {
@@ -51,8 +49,7 @@ class TripletAttention(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
-        norm = partial(nn.BatchNorm, use_running_average=not train, momentum=0.99)
-        norm = partial(norm, axis_name=parallel.AXIS if train else None, dtype=self.dtype)
+        norm = batch_norm(train, self.dtype, momentum=0.99)
         gated = []
         for name, view in BRANCHES.items():
             if name == "height_width" and not self.spatial:

@@ -13,7 +13,7 @@ from jaxhash.errors import UserError
 NONE = "none"
 
 
-def initialise(variables: dict, weights: str, torch_name: Callable) -> dict:
+def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
     """Fills the backbone of a model with pretrained weights.
 
     Args:
@@ -21,7 +21,7 @@ def initialise(variables: dict, weights: str, torch_name: Callable) -> dict:
         which stay as they are.
       weights: `"none"`, a path to a `.safetensors` file, or a Hugging Face repository
         ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
-      torch_name: the family's `torch_name`.
+      torch_names: the family's `torch_names`.
 
     Returns:
       variables of the same structure.
@@ -34,7 +34,7 @@ def initialise(variables: dict, weights: str, torch_name: Callable) -> dict:
     tensors = read(weights)
     initialised = {}
     for collection, parts in variables.items():
-        backbone = _convert(parts.get("backbone", {}), tensors, torch_name, weights)
+        backbone = _convert(parts.get("backbone", {}), tensors, torch_names, weights)
         initialised[collection] = {**parts, "backbone": backbone} if backbone else parts
     return initialised
 
@@ -67,15 +67,18 @@ def _download(repository: str) -> str:
 
 
 def _convert(
-    template: dict, tensors: dict[str, np.ndarray], torch_name: Callable, weights: str
+    template: dict, tensors: dict[str, np.ndarray], torch_names: Callable, weights: str
 ) -> dict:
     """Asks the file for every weight that the template has, in the template's shape."""
     converted = {}
     for path, leaf in traverse_util.flatten_dict(template).items():
-        name = torch_name(path)
-        if name not in tensors:
-            raise UserError(f"model.weights={weights}: has no tensor {name!r} for this backbone")
-        value = _transpose(tensors[name], leaf.ndim) if path[-1] == "kernel" else tensors[name]
+        names = torch_names(path)
+        name = next((name for name in names if name in tensors), None)
+        if name is None:
+            raise UserError(
+                f"model.weights={weights}: has no tensor {names[0]!r} for this backbone"
+            )
+        value = _arrange(tensors[name], leaf.shape) if path[-1] == "kernel" else tensors[name]
         if value.shape != leaf.shape:
             raise UserError(
                 f"model.weights={weights}: tensor {name!r} has shape {value.shape}, this model "
@@ -86,10 +89,16 @@ def _convert(
     return traverse_util.unflatten_dict(converted)
 
 
-def _transpose(kernel: np.ndarray, ndim: int) -> np.ndarray:
-    """PyTorch keeps [out in (h w)], Flax [(h w) in out]; 1x1 kernels may lose their h and w."""
-    if kernel.ndim == 4 and ndim == 2 and kernel.shape[2:] == (1, 1):
+def _arrange(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """PyTorch keeps [out in (h w)], Flax [(h w) in out]; 1x1 kernels may lose their h and w.
+
+    A layer on a flattened map is a kernel [h w in out] here, and [out (in h w)] in PyTorch.
+    """
+    if kernel.ndim == 4 and len(shape) == 2 and kernel.shape[2:] == (1, 1):
         kernel = kernel[:, :, 0, 0]
+    if kernel.ndim == 2 and len(shape) == 4 and kernel.size == np.prod(shape):
+        height, width, channels, out = shape
+        kernel = kernel.reshape(out, channels, height, width)
     order: Sequence[int] = (2, 3, 1, 0) if kernel.ndim == 4 else (1, 0)
     return np.transpose(kernel, order)
 

@@ -8,9 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.parallel import AXIS
+from jaxhash.layers import batch_norm
 
-NODES = ("stage1", "stage2", "stage3", "stage4")
 VARIANTS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 STEMS = ("7x7", "3x3")
 
@@ -69,14 +68,7 @@ class ResNet(nn.Module):
             dtype=self.dtype,
             kernel_init=he,
         )
-        norm = partial(
-            nn.BatchNorm,
-            use_running_average=not train,
-            momentum=0.9,
-            epsilon=1e-5,
-            dtype=self.dtype,
-            axis_name=AXIS if train else None,
-        )
+        norm = batch_norm(train, self.dtype)
         if self.stem == "7x7":
             stem = convolution(self.width, kernel_size=(7, 7), strides=2, padding=3, name="conv1")
         else:
@@ -93,19 +85,24 @@ class ResNet(nn.Module):
                     norm,
                     name=f"layer{stage + 1}_{block}",
                 )(x)
-            x = at_node(NODES[stage], x)
+            x = at_node(f"stage{stage + 1}", x)
         return x
 
 
-def torch_name(path: Sequence[str]) -> str:
+def nodes(name: str) -> tuple[str, ...]:
+    """Lists the places where attention can stand: behind each stage."""
+    return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name])))
+
+
+def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     """Names a weight as torchvision and timm do.
 
-    >>> torch_name(("layer2_0", "downsample_1", "mean"))
-    'layer2.0.downsample.1.running_mean'
+    >>> torch_names(("layer2_0", "downsample_1", "mean"))
+    ('layer2.0.downsample.1.running_mean',)
     """
     leaf = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
     *modules, last = path
-    return ".".join([*(m.replace("_", ".") for m in modules), leaf.get(last, last)])
+    return (".".join([*(m.replace("_", ".") for m in modules), leaf.get(last, last)]),)
 
 
 def build(

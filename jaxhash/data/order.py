@@ -1,32 +1,102 @@
-"""The order of training: which image comes at which step, a function of the seed alone."""
+"""The order of training: which image comes at which step, a function of the seed alone.
+
+Nothing but the step is needed to go on from any point.
+"""
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
+from jaxhash.errors import UserError, nearest
 
-def batch(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
-    """Names the images of one step.
+ORDERS = ("shuffled", "class_balanced")
+Order = Callable[[int], np.ndarray]
 
-    Each epoch is a fresh permutation of the training set, drawn from the seed and the epoch's
-    number, and cut into whole batches; the few images that are left over differ each time. Nothing
-    but the step is needed to go on from any point.
+
+def build(name: str, seed: int, labels: np.ndarray, batch_size: int) -> Order:
+    """Returns the function from a step (from 0) to the positions of its images, [batch_size] int32.
 
     Args:
+      name: `"shuffled"` or `"class_balanced"`, see the functions of these names.
       seed: of the run.
-      step: from 0.
-      size: images in the training set, at least `batch_size`.
+      labels: [n l] 0 or 1, of the training images.
       batch_size: of the global batch.
 
-    Returns:
-      [batch_size] int32 positions in the training set.
+    Raises:
+      UserError: an unknown name, or a batch that cannot be filled.
 
-    >>> sorted(int(i) for step in (0, 1) for i in batch(7, step, size=4, batch_size=2))
+    >>> order = build("shuffled", 7, np.eye(4), batch_size=2)
+    >>> sorted(int(i) for step in (0, 1) for i in order(step))
     [0, 1, 2, 3]
+    """
+    if name not in ORDERS:
+        raise UserError(f"unknown train.order {name!r}: {nearest(name, ORDERS)}")
+    if len(labels) < batch_size:
+        raise UserError(
+            f"train.batch_size={batch_size}: the protocol has only {len(labels)} training images"
+        )
+    if name == "shuffled":
+        return lambda step: shuffled(seed, step, len(labels), batch_size)
+    classes = labels.shape[1]
+    if (labels.sum(axis=1) != 1).any() or not labels.any(axis=0).all():
+        raise UserError(
+            "train.order=class_balanced needs exactly one label an image, and images of every "
+            "class; use train.order=shuffled"
+        )
+    if batch_size % classes or batch_size < 2 * classes:
+        raise UserError(
+            f"train.batch_size={batch_size}: class-balanced batches of {classes} classes need a "
+            f"multiple of {classes}, at least {2 * classes}"
+        )
+    members = tuple(np.flatnonzero(column) for column in labels.T)
+    return lambda step: class_balanced(seed, step, members, batch_size)
+
+
+def shuffled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
+    """Names the images of one step: each epoch is a fresh permutation, cut into whole batches.
+
+    The permutation is drawn from the seed and the epoch's number; the few images that are left over
+    differ each time.
+
+    >>> shuffled(7, step=0, size=4, batch_size=2).shape
+    (2,)
     """
     epoch, position = divmod(step, size // batch_size)
     start = position * batch_size
     return _permutation(seed, epoch, size)[start : start + batch_size].astype(np.int32)
+
+
+def class_balanced(
+    seed: int, step: int, members: tuple[np.ndarray, ...], batch_size: int
+) -> np.ndarray:
+    """Names the images of one step, as many of each class, class by class in turn.
+
+    DAH (section III-C) sets batches of twice the number of classes, so that nearly every pair of
+    classes meets; here each class comes exactly batch_size / classes times. Each epoch permutes
+    every class anew; a class with fewer images than others starts again within the epoch.
+
+    Args:
+      seed: of the run.
+      step: from 0; an epoch has as many steps as with `shuffled`.
+      members: of each class, its positions among the training images.
+      batch_size: a multiple of the number of classes.
+
+    >>> members = (np.array([0, 1]), np.array([2, 3]))
+    >>> batch = class_balanced(7, step=0, members=members, batch_size=2)
+    >>> [int(i) // 2 for i in batch]
+    [0, 1]
+    """
+    size, each = sum(map(len, members)), batch_size // len(members)
+    epoch, position = divmod(step, size // batch_size)
+    places = np.arange(position * each, (position + 1) * each)
+    order = _permutation(seed, epoch, size)
+    drawn = []
+    for positions in members:
+        # The order among one class's images that a permutation of all images gives.
+        own = positions[np.argsort(order[positions])]
+        drawn.append(own[places % len(own)])
+    return np.stack(drawn, axis=1).reshape(-1).astype(np.int32)
 
 
 @functools.lru_cache(maxsize=1)  # every step of an epoch asks for the same one

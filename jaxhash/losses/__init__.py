@@ -16,29 +16,43 @@ class Codes(NamedTuple):
     u: [b k] outputs of the hash layer.
     labels: [b l] 0 or 1, several 1s where an image has several labels.
     index: [b] which training image each is, from 0.
+    logits: [b l] of the head's classifier, or None.
     """
 
     u: jax.Array
     labels: jax.Array
     index: jax.Array
+    logits: jax.Array | None = None
 
 
-class Sizes(NamedTuple):
-    """What a loss may need to know before it sees data."""
+class Task(NamedTuple):
+    """What a loss may know before it sees a code.
+
+    bits: k.
+    labels: [n l] 0 or 1, of all training images, in the order that `Codes.index` counts.
+    """
 
     bits: int
-    train: int
-    labels: int
+    labels: jax.Array
 
 
 class HashLoss(NamedTuple):
-    """A loss as two pure functions.
+    """A loss as pure functions.
 
-    init: (sizes) -> loss_state, all that the method remembers, as a tree of arrays.
+    init: (task) -> loss_state, all that the method remembers, as a tree of arrays.
     apply: (loss_state, rows, columns) -> (loss an example [b], loss_state, {name: scalar}).
       rows are this replica's examples, columns the global batch. The new state depends on the
       columns alone, so that it stays the same on every replica.
+    after_epoch: (loss_state) -> loss_state, for what a method does between epochs; or None.
+    database_codes: (loss_state) -> [n k] of -1 and +1, for a method that learns a code for each
+      training image beside the network's; None where all codes are the network's.
+    needs_logits: whether the head must have a classifier.
+    single_label: whether every image must have exactly one label.
     """
 
-    init: Callable[[Sizes], Any]
+    init: Callable[[Task], Any]
     apply: Callable[[Any, Codes, Codes], tuple[jax.Array, Any, dict[str, jax.Array]]]
+    after_epoch: Callable[[Any], Any] | None = None
+    database_codes: Callable[[Any], jax.Array] | None = None
+    needs_logits: bool = False
+    single_label: bool = False

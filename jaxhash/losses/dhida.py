@@ -1,28 +1,14 @@
 """DHIDA: pairwise likelihood on f(u), and bit balance (equations 1 and 11 to 13)."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 
 from jaxhash import quantize
-from jaxhash.errors import UserError, nearest
-from jaxhash.losses import Codes, HashLoss, Sizes, pairs
+from jaxhash.errors import UserError
+from jaxhash.losses import Codes, HashLoss, Task, pairs
+from jaxhash.losses.bank import Bank, empty, remember
 
-QUANTIZERS = {
-    "piecewise": quantize.piecewise,
-    "clipped": quantize.clipped,
-    "identity": quantize.identity,
-}
 BALANCE_AXES = ("samples", "bits")
-
-
-class Bank(NamedTuple):
-    """The last code of every training image: `u` [n k], `labels` [n l], `seen` [n] bool."""
-
-    u: jax.Array
-    labels: jax.Array
-    seen: jax.Array
 
 
 def balance(u: jax.Array, axis: str) -> jax.Array:
@@ -68,7 +54,8 @@ def build(
     Args:
       gamma: weight of the balance term.
       quantizer: `"piecewise"`, f with the straight-through gradient of equation 16; `"clipped"`,
-        f with its own derivative; `"identity"` for the ablation row without f.
+        f with its own derivative; `"identity"` for the ablation row without f; or another of
+        `quantize.BY_NAME`.
       balance_axis: see `balance`.
       memory_bank: pair the batch with the last known code of every training image instead of with
         itself. Codes in the bank get no gradient; images not yet seen are masked.
@@ -82,25 +69,17 @@ def build(
     >>> print(loss.round(4))
     [0.6931 0.6931]
     """
-    if quantizer not in QUANTIZERS:
-        raise UserError(f"loss.dhida.quantizer {quantizer!r}: {nearest(quantizer, QUANTIZERS)}")
     if balance_axis not in BALANCE_AXES:
         raise UserError(f"loss.dhida.balance_axis {balance_axis!r}: expected samples or bits")
-    f = QUANTIZERS[quantizer]
+    f = quantize.find(quantizer)
 
-    def init(sizes: Sizes) -> Bank | tuple[()]:
-        if not memory_bank:
-            return ()
-        return Bank(
-            u=jnp.zeros((sizes.train, sizes.bits)),
-            labels=jnp.zeros((sizes.train, sizes.labels), jnp.uint8),
-            seen=jnp.zeros(sizes.train, bool),
-        )
+    def init(task: Task) -> Bank | tuple[()]:
+        return empty(task) if memory_bank else ()
 
     def apply(state: Bank | tuple[()], rows: Codes, columns: Codes):
         rows, columns = (codes._replace(u=f(codes.u)) for codes in (rows, columns))
         if memory_bank:
-            state = _remember(state, columns)
+            state = remember(state, columns)
             others = Codes(state.u, state.labels, jnp.arange(len(state.u)))
             known = state.seen
         else:
@@ -115,11 +94,3 @@ def build(
         return likelihood + gamma * balanced, state, metrics
 
     return HashLoss(init, apply)
-
-
-def _remember(bank: Bank, columns: Codes) -> Bank:
-    return Bank(
-        u=bank.u.at[columns.index].set(jax.lax.stop_gradient(columns.u)),
-        labels=bank.labels.at[columns.index].set(columns.labels.astype(jnp.uint8)),
-        seen=bank.seen.at[columns.index].set(True),
-    )

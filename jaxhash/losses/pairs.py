@@ -3,6 +3,8 @@
 import jax
 import jax.numpy as jnp
 
+from jaxhash import quantize
+
 
 def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
     """Returns s: 1 where two images share a label, else 0.
@@ -62,3 +64,19 @@ def mean_over_columns(values: jax.Array, valid: jax.Array) -> jax.Array:
     """
     total = jnp.where(valid, values, 0).sum(axis=1)
     return total / jnp.maximum(valid.sum(axis=1), 1)
+
+
+def quantisation_error(v: jax.Array) -> jax.Array:
+    """Returns mean_k (sign(v^k) - v^k)^2; the sign is a constant to the gradient.
+
+    Args:
+      v: [b k] codes.
+
+    Returns:
+      [b].
+
+    >>> import jax.numpy as jnp
+    >>> print(quantisation_error(jnp.array([[0.5, -1.0]])))
+    [0.125]
+    """
+    return jnp.mean((jax.lax.stop_gradient(quantize.sign(v)) - v) ** 2, axis=1)

@@ -22,7 +22,7 @@ def test_the_tables_are_those_of_the_files():
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_every_number_carries_where_it_comes_from(path):
     run = json.loads(path.read_text())
-    for name in ("protocol", "split_checksum", "seed", "weights", "bits", "config", "at_start"):
+    for name in ("protocol", "split_checksum", "seed", "weights", "bits", "config"):
         assert run[name] is not None
     assert "+" in run["provenance"]["code"] and "dirty" not in run["provenance"]["code"]
     sources.protocol(run["dataset"], run["protocol"])

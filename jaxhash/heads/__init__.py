@@ -1,0 +1,53 @@
+"""Hash heads: from the features of an image to what a loss sees, one kind a file.
+
+A file has `build(bits, labels, norm, **options) -> Linen module`, called as (features [b c], train)
+and returning `Outputs`. It is found by its name: `model.head.name` of a config.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+
+from jaxhash.layers import batch_norm
+
+
+class Outputs(NamedTuple):
+    """What the network says of a batch.
+
+    u: [b k] real outputs of the hash layer; the bits are u >= 0.
+    logits: [b l] of a classifier on the code, or None for a head without one.
+    """
+
+    u: jax.Array
+    logits: jax.Array | None = None
+
+
+class HashLayer(nn.Module):
+    """Computes u = W^T features + b, DHIDA equation 14.
+
+    W and b start from a Gaussian (algorithm 1 of DHIDA; the deviation of .01 is that of the public
+    implementations, the paper names none).
+
+    Attributes:
+      bits: k, the length of the code.
+      norm: whether each bit's output is normalised over the batch and multiplied by a learnt scale
+        (batch normalisation without an offset). No paper has it. Pretrained features do not need
+        it; from random weights all images begin with nearly the same output, most pairs are
+        dissimilar, and a pairwise loss drives that output to 0 and stays there for hundreds of
+        steps. The scale begins at .3: at 1, the chance products of unrelated codes are so large
+        that the likelihood of ignorance, log 2, was not reached in two thousand steps.
+    """
+
+    bits: int
+    norm: bool = False
+
+    @nn.compact
+    def __call__(self, features: jax.Array, train: bool) -> jax.Array:
+        """Maps [b c] to [b k]."""
+        gaussian = nn.initializers.normal(0.01)
+        u = nn.Dense(self.bits, kernel_init=gaussian, bias_init=gaussian, name="dense")(features)
+        if self.norm:
+            scale = nn.initializers.constant(0.3)
+            u = batch_norm(train)(use_bias=False, scale_init=scale, name="norm")(u)
+        return u

@@ -1,0 +1,24 @@
+"""The hash layer alone; what becomes of its outputs is the loss's business."""
+
+import flax.linen as nn
+import jax
+
+from jaxhash.heads import HashLayer, Outputs
+
+
+class LinearHead(nn.Module):
+    """Features to the outputs of the hash layer; see `HashLayer` for the attributes."""
+
+    bits: int
+    norm: bool
+
+    @nn.compact
+    def __call__(self, features: jax.Array, train: bool) -> Outputs:
+        """Maps [b c] to u [b k]."""
+        return Outputs(HashLayer(self.bits, self.norm, name="hash")(features, train))
+
+
+def build(bits: int, labels: int, norm: bool) -> nn.Module:
+    """Returns the module; the number of labels does not matter to it."""
+    del labels
+    return LinearHead(bits, norm)

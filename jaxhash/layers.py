@@ -1,0 +1,84 @@
+"""Layers that several parts share, written so that the number of devices changes nothing."""
+
+from collections.abc import Callable
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhash import parallel
+
+
+def batch_norm(train: bool, dtype: jnp.dtype = jnp.float32, momentum: float = 0.9) -> Callable:
+    """Returns a constructor of batch normalisation whose statistics span all replicas.
+
+    Args:
+      train: whether it normalises by the batch (and remembers it) or by what it remembers.
+      dtype: of the result.
+      momentum: share of the old running statistics that stays; 1 minus PyTorch's.
+    """
+    return partial(
+        nn.BatchNorm,
+        use_running_average=not train,
+        momentum=momentum,
+        epsilon=1e-5,
+        dtype=dtype,
+        axis_name=parallel.AXIS if train else None,
+    )
+
+
+class Dropout(nn.Module):
+    """Drops activations while training, and scales the others so that the mean stays.
+
+    Each image draws by its place in the global batch, so that the result does not depend on how
+    the batch is spread over devices. (flax's own layer draws once for the rows of a replica.)
+
+    Attributes:
+      rate: share that is dropped, in [0, 1).
+      whole: whether an image's activations are dropped all or none (stochastic depth).
+    """
+
+    rate: float
+    whole: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Maps [b ...] to [b ...]; draws from the random numbers named "dropout"."""
+        if not train or self.rate == 0:
+            return x
+        shape = (1,) * (x.ndim - 1) if self.whole else x.shape[1:]
+        key = self.make_rng("dropout")
+        keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(parallel.rows(len(x)))
+        kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - self.rate, shape))(keys)
+        return jnp.where(kept, x / (1 - self.rate), 0).astype(x.dtype)
+
+
+def pool_to(x: jax.Array, size: int) -> jax.Array:
+    """Averages a map down (or spreads it out) to size x size, as PyTorch's adaptive pooling does.
+
+    Cell i of n covers the pixels from floor(i h / n) to ceil((i + 1) h / n).
+
+    Args:
+      x: [b h w c].
+      size: height and width of the result.
+
+    Returns:
+      [b size size c].
+
+    >>> print(pool_to(jnp.arange(3.0).reshape(1, 3, 1, 1) + jnp.zeros((1, 3, 3, 1)), 2)[0, :, 0, 0])
+    [0.5 1.5]
+    """
+    if x.shape[1:3] == (size, size):
+        return x
+    rows, columns = (jnp.asarray(_cells(length, size), x.dtype) for length in x.shape[1:3])
+    return jnp.einsum("bhwc,ih,jw->bijc", x, rows, columns)
+
+
+def _cells(length: int, size: int) -> np.ndarray:
+    cells = np.zeros((size, length))
+    for i in range(size):
+        start, end = i * length // size, -(-(i + 1) * length // size)
+        cells[i, start:end] = 1 / (end - start)
+    return cells
