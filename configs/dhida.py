@@ -61,6 +61,7 @@ def _shrink(config: ConfigDict, width: int) -> None:
     config.model.weights = "none"
     config.model.hash_norm = True
     config.model.backbone.resnet.update(stem="3x3", strides=(1, 2, 2, 1), width=width)
-    config.model.backbone.alexnet.update(stem="3x3", width=width, hidden=16 * width, pool=3)
+    if config.model.backbone.name == "alexnet":
+        config.model.backbone.alexnet.update(stem="3x3", width=width, hidden=16 * width, pool=3)
     config.optim.update(name="adam", lr=1e-3, schedule="one_cycle", warmup_percent=20.0)
     config.checkpoint.every_epochs = 5.0
