@@ -73,6 +73,21 @@ class Checkpoints:
                 )
         return state
 
+    def read(self) -> dict:
+        """Reads the newest checkpoint, of which there must be one, as it is: a tree of arrays.
+
+        Raises:
+          UserError: it is damaged.
+        """
+        step = self.latest()
+        try:
+            return self._manager.restore(step, args=ocp.args.StandardRestore())
+        except Exception as error:
+            raise UserError(
+                f"{self._folder / str(step)}: damaged ({type(error).__name__}); delete that folder "
+                "to go back to the checkpoint before"
+            ) from error
+
     def wait(self) -> None:
         """Blocks until what was saved is on disk."""
         self._manager.wait_until_finished()

@@ -54,7 +54,8 @@ def base() -> ConfigDict:
     config.optim.name = "rmsprop"  # rmsprop, adam or sgd
     config.optim.lr = 5e-5
     config.optim.weight_decay = 1e-5  # added to the gradient
-    config.optim.schedule = "constant"  # constant, cosine or one_cycle
+    config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
+    config.optim.drop_percent = 60.0  # of step: how far into training the rate falls to a tenth
     config.optim.warmup_percent = 30.0  # of one_cycle
     # The learning rate of each part of the network is lr times this; 0 holds a part still.
     config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})

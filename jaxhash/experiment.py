@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import backbones, model, optim, registry, steps
+from jaxhash import backbones, encoder, explain, model, optim, registry, steps
 from jaxhash import config as configs
 from jaxhash.backbones import pretrained
 from jaxhash.data import order, protocols, sources
-from jaxhash.data.augment import Augment
 from jaxhash.encode import encode
 from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
@@ -61,13 +60,7 @@ class Experiment:
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
         self._optimiser = optim.build(config.optim, self.total_steps)
-        self._augment = Augment(
-            size=config.data.size,
-            pad=config.data.pad,
-            flip=config.data.flip,
-            mean=config.data.mean,
-            std=config.data.std,
-        )
+        self._augment = encoder.augment(config)
         step = partial(
             steps.train_step,
             model=self._model,
@@ -126,7 +119,9 @@ class Experiment:
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
-        return jax.tree.map(np.asarray, jax.jit(self._random_state)())
+        key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
+        # As an argument: what follows from a constant, XLA would work out while it compiles.
+        return jax.tree.map(np.asarray, jax.jit(self._random_state)(key))
 
     def pretrained(self, state: TrainState) -> TrainState:
         """Returns the state with a pretrained backbone, where `model.weights` names one.
@@ -140,8 +135,7 @@ class Experiment:
         )
         return state.replace(**variables)
 
-    def _random_state(self) -> TrainState:
-        key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
+    def _random_state(self, key: jax.Array) -> TrainState:
         pixels = jnp.zeros((1, *self.pool.pixels.shape[1:]), jnp.uint8)
         variables = self._model.init(key, self._augment.for_encoding(pixels), train=False)
         return TrainState.create(variables, self._optimiser, self._loss.init(self._task))
@@ -159,6 +153,11 @@ class Experiment:
             codes = self._encode(state, split.database, "encode database")
             pace = (time.monotonic() - before) * 1_000 / len(codes)
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
+
+    def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
+        """Shows where the network looks in uint8 images [n h w c]: {node: [n h' w']}."""
+        variables = self.replicas.first(state.variables)
+        return explain.attention_maps(self._model, variables, self._augment, pixels)
 
     @property
     def db_codes(self) -> str:

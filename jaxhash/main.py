@@ -4,6 +4,7 @@
   python -m jaxhash.main --config=configs/dhida.py:bits=16,dataset=cifar10 --workdir=runs/a
   python -m jaxhash.main --config=configs/dhida.py --config.optim.lr=1e-4 --config.data.dir=PATH
   python -m jaxhash.main --mode=evaluate --workdir=runs/a
+  python -m jaxhash.main --mode=explain --workdir=runs/a --images=cat.jpg,dog.png
 
 Every value of a config can be set on the command line, as --config.NAME=VALUE; a config says at its
 top what it does, which arguments it takes after the colon, and what to expect of it. Started again
@@ -27,20 +28,29 @@ _WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; made if need be. Default: runs/NAME-BITS-SEED."
 )
 _MODE = flags.DEFINE_enum(
-    "mode", "train", ["train", "evaluate"], "Train and measure, or measure a checkpoint again."
+    "mode",
+    "train",
+    ["train", "evaluate", "explain"],
+    "Train and measure; measure a checkpoint again; or draw where it looks in --images.",
 )
+_IMAGES = flags.DEFINE_list("images", [], "Pictures for --mode=explain, separated by commas.")
 
 
 def main(argv: list[str]) -> None:
     """Runs the mode that the flags name."""
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}: flags start with --")
-    from jaxhash import train  # noqa: PLC0415  --help and a mistyped flag need not wait for jax
-
     logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    from jaxhash import explain, train  # noqa: PLC0415  --help and a typing error need no jax
+
+    if _MODE.value != "train" and _WORKDIR.value is None:
+        raise UserError(f"--mode={_MODE.value} needs --workdir, the folder of a trained run")
+    if _MODE.value == "explain":
+        if not _IMAGES.value:
+            raise UserError("--mode=explain needs --images=PATH,PATH,...")
+        print(f"see {explain.explain_checkpoint(_WORKDIR.value, _IMAGES.value)}")
+        return
     if _MODE.value == "evaluate":
-        if _WORKDIR.value is None:
-            raise UserError("--mode=evaluate needs --workdir, the folder of a trained run")
         train.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)
         return
     config = _CONFIG.value
@@ -49,7 +59,7 @@ def main(argv: list[str]) -> None:
     default = Path("runs") / f"{config.name}-{config.model.bits}-{config.seed}"
     folder = Path(_WORKDIR.value or default)
     train.train_and_evaluate(config, folder)
-    print(f"\nresults, curves.png and retrieval.png are in {folder}")
+    print(f"\nresults and pictures are in {folder}")
 
 
 def parse(argv: list[str]) -> list[str]:

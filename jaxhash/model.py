@@ -66,9 +66,7 @@ def build(config: Any, labels: int) -> HashModel:
         for node in nodes(name, config.attention.nodes)
     }
     kind = registry.find("jaxhash.heads", config.head.name)
-    head = kind.build(
-        config.bits, labels, config.hash_norm, **registry.options(config.head, kind)
-    )
+    head = kind.build(config.bits, labels, config.hash_norm, **registry.options(config.head, kind))
     return HashModel(backbone, attention, head, dtype)
 
 

@@ -18,14 +18,15 @@ def _sgd(lr: optax.Schedule) -> optax.GradientTransformation:
 
 
 OPTIMISERS = {"rmsprop": _rmsprop, "adam": optax.adam, "sgd": _sgd}
-SCHEDULES = ("constant", "cosine", "one_cycle")
+SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 
 
 def schedule(config: Any, total_steps: int) -> optax.Schedule:
     """Builds the learning rate as a function of the step.
 
-    `constant`; `cosine`, from `lr` to 0; `one_cycle`, up to `lr` over the first
-    `warmup_percent` and down to nearly 0, both along a cosine.
+    `constant`; `step`, `lr` and after `drop_percent` of the steps a tenth of it; `cosine`, from
+    `lr` to 0; `one_cycle`, up to `lr` over the first `warmup_percent` and down to nearly 0, both
+    along a cosine.
 
     >>> from ml_collections import ConfigDict
     >>> config = ConfigDict(dict(schedule="cosine", lr=0.1, warmup_percent=30.0))
@@ -34,6 +35,9 @@ def schedule(config: Any, total_steps: int) -> optax.Schedule:
     """
     if config.schedule == "constant":
         return optax.constant_schedule(config.lr)
+    if config.schedule == "step":
+        fall = round(total_steps * config.drop_percent / 100)
+        return optax.piecewise_constant_schedule(config.lr, {fall: 0.1})
     if config.schedule == "cosine":
         return optax.cosine_decay_schedule(config.lr, total_steps)
     if config.schedule == "one_cycle":

@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxhash import checkpoint, provenance, workdir
+from jaxhash import checkpoint, explain, provenance, workdir
 from jaxhash import config as configs
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.errors import UserError
@@ -35,7 +35,7 @@ def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
     Args:
       config: as from `configs/`, or from `jaxhash.config.base()`.
       folder: the workdir: checkpoints, `config.json`, `metrics.jsonl`, `events/`, `results.json`,
-        `curves.png`, `retrieval.png`.
+        `curves.png`, `retrieval.png`, `attention.png`.
 
     Returns:
       the results, as in `results.json`; None where the run was stopped before its end.
@@ -168,7 +168,8 @@ def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
     del described["data"]["dir"]  # where the images lay is nobody else's business
     encoded = experiment.codes(state)
     rows = read(folder)
-    at_start = {name.removeprefix("eval/"): value for name, value in rows[0].items()}
+    first = rows[0] if rows else {}  # somebody may have deleted metrics.jsonl
+    at_start = {name.removeprefix("eval/"): value for name, value in first.items()}
     results = {
         "name": config.name,
         "dataset": config.data.name,
@@ -186,7 +187,7 @@ def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
         "provenance": provenance.collect(len(experiment.replicas)),
         "config": described,
     }
-    _draw(experiment, encoded, results, folder)
+    _draw(experiment, state, encoded, results, folder)
     # Last, because a run with results counts as finished.
     workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
     return show(results)
@@ -215,7 +216,9 @@ def _median_rate(rows: list[dict]) -> float | None:
     return float(np.median(rates)) if rates else None
 
 
-def _draw(experiment: Experiment, encoded: Encoded, results: dict, folder: Path) -> None:
+def _draw(
+    experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: Path
+) -> None:
     pool, split = experiment.pool, experiment.split
     title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
     plots.curves(folder / "curves.png", title, {results["name"]: results})
@@ -225,6 +228,9 @@ def _draw(experiment: Experiment, encoded: Encoded, results: dict, folder: Path)
     nearest = np.argsort(distance, axis=1, kind="stable")[:, :SHOWN_HITS]
     labels = queries.labels.astype(bool)
     hits = split.database[nearest]
+    maps = experiment.attention_maps(state, pool.pixels[split.query[shown]])
+    if maps:
+        explain.draw(folder / explain.PICTURE, title, pool.pixels[split.query[shown]], maps)
     plots.retrieval(
         folder / "retrieval.png",
         title,

@@ -44,9 +44,11 @@ def main(*arguments):
         ),
         ((QUICKSTART, "--workdir=/dev/null/run"), "cannot be written"),
         ((QUICKSTART, "--modes=train"), "nknown command line flag 'modes'"),
-        ((QUICKSTART, "--mode=trian"), "value should be one of <train|evaluate>"),
+        ((QUICKSTART, "--mode=trian"), "value should be one of <train|evaluate|explain>"),
         ((QUICKSTART, "workdir=x"), "unexpected argument 'workdir=x'"),
         (("--mode=evaluate",), "--mode=evaluate needs --workdir"),
+        (("--mode=explain", "--workdir=/nowhere"), "--mode=explain needs --images="),
+        (("--mode=explain", "--workdir=/nowhere", "--images=a.png"), "must name the folder of a"),
         (("--mode=evaluate", "--workdir=/nowhere"), "must name the folder of a run"),
     ],
 )

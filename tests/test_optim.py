@@ -12,7 +12,8 @@ ALIKE = {"backbone": 1.0, "attention": 1.0, "head": 1.0}
 
 
 def config(multiplier=ALIKE, **changes):
-    return ConfigDict({**DEFAULT, "warmup_percent": 30.0, "multiplier": multiplier, **changes})
+    percents = {"warmup_percent": 30.0, "drop_percent": 60.0}
+    return ConfigDict({**DEFAULT, **percents, "multiplier": multiplier, **changes})
 
 
 def test_rmsprop_is_pytorchs():
@@ -36,6 +37,11 @@ def test_one_cycle_rises_and_falls():
     assert int(np.argmax(values)) == 30
     np.testing.assert_allclose(max(values), 0.1, rtol=1e-6)
     assert values[-1] < 1e-4 < values[0]
+
+
+def test_step_falls_once():
+    rate = optim.schedule(config(schedule="step"), 50)
+    np.testing.assert_allclose([rate(29), rate(30), rate(49)], [0.1, 0.01, 0.01], rtol=1e-6)
 
 
 @pytest.mark.parametrize("change", [{"name": "rmsprob"}, {"schedule": "cosin"}])

@@ -2,17 +2,20 @@
 
 from functools import partial
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jaxhash import model, parallel, steps
+from jaxhash import model, parallel, registry, steps
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Task, dhida
+from jaxhash.heads import linear
+from jaxhash.layers import Dropout
+from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
@@ -25,21 +28,34 @@ IMAGES = steps.Images(
 AUGMENT = Augment(8, pad=1, flip=True, mean=(0.5,), std=(0.5,))
 
 
+class Pixels(nn.Module):
+    """A trunk that compiles at once, for what concerns losses alone."""
+
+    @nn.compact
+    def __call__(self, x, train, at_node):
+        return Dropout(0.2)(nn.relu(nn.Dense(8)(x.reshape(len(x), -1))), train)
+
+
+def plain(head="linear", **options):
+    kind = registry.find("jaxhash.heads", head)
+    return model.HashModel(Pixels(), {}, kind.build(6, 4, norm=False, **options))
+
+
 def network(dtype="float32", hash_norm=False):
     config = base().model
     config.update(bits=6, hash_norm=hash_norm, dtype=dtype)
     config.attention.name = "ida"
     config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
-    return model.build(config)
+    return model.build(config, labels=4)
 
 
-def run(count, loss, taken=1, rate=0.05, **options):
+def run(count, loss, net, taken=1, rate=0.05):
     """Takes steps of plain gradient descent; returns the state and the metrics of the last."""
-    replicas, net = Replicas(count), network(**options)
+    replicas = Replicas(count)
     optimiser = optax.sgd(rate)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
     # Wide enough that codes differ and their balance is more than rounding.
-    variables["params"]["hash"]["kernel"] *= 30
+    variables["params"]["head"]["hash"]["dense"]["kernel"] *= 30
     state = TrainState.create(variables, optimiser, loss.init(Task(6, IMAGES.labels)))
     step = replicas.map(
         partial(
@@ -59,18 +75,31 @@ def run(count, loss, taken=1, rate=0.05, **options):
     return replicas, state, replicas.first(metrics)
 
 
+SHRUNK = {"head": "classifier", "activation": "shrink_sigmoid"}
 LOSSES = {
-    "batch": dhida.build(gamma=0.5),
-    "bank": dhida.build(gamma=0.5, memory_bank=True),
-    "bits": dhida.build(gamma=0.5, balance_axis="bits", quantizer="clipped"),
+    "dhida": (dhida.build(gamma=0.5), {}),
+    "dhida bank": (dhida.build(gamma=0.5, memory_bank=True), {}),
+    "dhida bits": (dhida.build(gamma=0.5, balance_axis="bits", quantizer="clipped"), {}),
+    "dah": (dah.build(), SHRUNK),
+    "adh": (adh.build(), {}),
+    "greedy": (greedy.build(), {"head": "classifier", "bias": False}),
+    "hrmpa": (hrmpa.build(), {}),
+    "hrmpa learnt": (hrmpa.build(db_codes="learnt", balanced=False), {}),
 }
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def test_every_loss_is_among_them():
+    assert {name.split()[0] for name in LOSSES} == set(registry.names("jaxhash.losses"))
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "network"])
 def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
-    replicas, state, metrics = run(1, LOSSES[name])
+    """With the loss alone, and once with batch normalisation and attention before it."""
+    loss, head = LOSSES.get(name, LOSSES["dhida"])
+    net = network() if name == "network" else plain(**head)
+    replicas, state, metrics = run(1, loss, net)
     for count in (2, 8):
-        others, other_state, other_metrics = run(count, LOSSES[name])
+        others, other_state, other_metrics = run(count, loss, net)
         assert metrics.keys() == other_metrics.keys()
         for key, value in metrics.items():
             np.testing.assert_allclose(other_metrics[key], value, rtol=1e-5, err_msg=key)
@@ -82,23 +111,26 @@ def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
 
 
 def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
-    _, _, metrics = run(1, LOSSES["bank"], taken=3, rate=1e-3)
-    _, _, other_metrics = run(8, LOSSES["bank"], taken=3, rate=1e-3)
+    loss, _ = LOSSES["dhida bank"]
+    _, _, metrics = run(1, loss, plain(), taken=3, rate=1e-3)
+    _, _, other_metrics = run(8, loss, plain(), taken=3, rate=1e-3)
     for key, value in metrics.items():
         np.testing.assert_allclose(other_metrics[key], value, rtol=1e-4, err_msg=key)
 
 
 def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
-    _, _, metrics = run(1, LOSSES["batch"], hash_norm=True)
+    loss, _ = LOSSES["dhida"]
+    net = model.HashModel(Pixels(), {}, linear.build(6, 4, norm=True))
+    _, _, metrics = run(1, loss, net)
     for count in (2, 8):
-        _, _, others = run(count, LOSSES["batch"], hash_norm=True)
+        _, _, others = run(count, loss, net)
         for key in ("loss", "likelihood", "gradient_norm"):
             np.testing.assert_allclose(others[key], metrics[key], rtol=1e-5, err_msg=key)
         assert others["balance"] < 1e-12  # centred over the global batch
 
 
 def test_replicas_stay_the_same():
-    _, state, _ = run(8, LOSSES["bank"])
+    _, state, _ = run(8, LOSSES["dhida bank"][0], network())
     for leaf in jax.tree.leaves(state):
         assert (np.asarray(leaf) == np.asarray(leaf)[:1]).all()
 
@@ -122,8 +154,9 @@ def test_pairs_span_the_global_batch():
 
 
 def test_bfloat16_steps_stay_near_float32():
-    _, state, metrics = run(2, LOSSES["batch"])
-    _, half_state, half_metrics = run(2, LOSSES["batch"], dtype="bfloat16")
+    loss, _ = LOSSES["dhida"]
+    _, state, metrics = run(2, loss, network())
+    _, half_state, half_metrics = run(2, loss, network(dtype="bfloat16"))
     np.testing.assert_allclose(half_metrics["loss"], metrics["loss"], rtol=0.1)
     assert {leaf.dtype for leaf in jax.tree.leaves(half_state.params)} == {jnp.dtype("float32")}
 

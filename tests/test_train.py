@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def test_a_run_leaves_everything_it_promises(finished, tiny):
     assert evaluated == [0, 5, 10] and steps[-1] == 12
     checkpoints = {int(path.name) for path in (finished / "checkpoints").iterdir()}
     assert checkpoints == {4, 8, 12}
-    for name in ("curves.png", "retrieval.png"):
+    for name in ("curves.png", "retrieval.png", "attention.png"):
         pixels = np.asarray(Image.open(finished / name).convert("L"))
         assert min(pixels.shape) > 300 and pixels.std() > 10
 
@@ -106,6 +107,12 @@ def test_evaluate_gives_the_same_numbers_again(finished):
     after = train.evaluate_checkpoint(finished)
     for name in ("map", "map_index", "precision_recall", "bit_balance", "at_start"):
         assert after[name] == before[name]
+
+
+def test_evaluate_does_without_deleted_metrics(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "run")
+    (tmp_path / "run" / "metrics.jsonl").unlink()
+    assert train.evaluate_checkpoint(tmp_path / "run")["at_start"] is None
 
 
 def test_another_config_is_refused_with_the_difference_named(finished, tiny):

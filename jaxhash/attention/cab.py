@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxhash.attention import show, strength
 from jaxhash.errors import UserError
 
 
@@ -40,7 +41,9 @@ class ChannelAttentionBlock(nn.Module):
         means = y.mean(axis=(1, 2))
         few = nn.Dense(max(1, channels // self.squeeze), dtype=self.dtype, name="squeeze_gate")
         gate = nn.Dense(channels, dtype=self.dtype, name="excite_gate")(nn.relu(few(means)))
-        return x + self.scale * y * jax.nn.sigmoid(gate)[:, None, None, :]
+        y = y * jax.nn.sigmoid(gate)[:, None, None, :]
+        show(self, strength(y))
+        return x + self.scale * y
 
 
 def build(

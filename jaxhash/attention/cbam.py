@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxhash.attention import show
 from jaxhash.errors import UserError
 from jaxhash.layers import batch_norm
 
@@ -48,7 +49,9 @@ class BlockAttention(nn.Module):
 
         convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name="spatial")
         norm = batch_norm(train, self.dtype, momentum=0.99)(name="norm")
-        return x * jax.nn.sigmoid(norm(convolution(pool_channels(x))))
+        gate = jax.nn.sigmoid(norm(convolution(pool_channels(x))))
+        show(self, gate[..., 0])
+        return x * gate
 
 
 def build(reduction: int = 16, dtype: jnp.dtype = jnp.float32) -> nn.Module:

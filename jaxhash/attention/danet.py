@@ -5,7 +5,27 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
+from jaxhash.attention import show
 from jaxhash.errors import UserError
+
+
+def position_weights(query: jax.Array, key: jax.Array) -> jax.Array:
+    """Returns softmax_i(<query[j], key[i]>), DANet equation 1.
+
+    There is no division by the root of the number of channels.
+
+    Args:
+      query, key: [... n d].
+
+    Returns:
+      [... i j], summing to 1 over i.
+
+    >>> import jax.numpy as jnp
+    >>> print(position_weights(jnp.zeros((2, 1)), jnp.zeros((2, 1))))
+    [[0.5 0.5]
+     [0.5 0.5]]
+    """
+    return jax.nn.softmax(jnp.einsum("...id,...jd->...ij", key, query), axis=-2)
 
 
 def position_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
@@ -13,8 +33,7 @@ def position_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> ja
 
         out[j] = sum_i softmax_i(<query[j], key[i]>) value[i]
 
-    DANet equations 1 and 2, without the scale and without the input. There is no division by the
-    root of the number of channels.
+    DANet equations 1 and 2, without the scale and without the input.
 
     Args:
       query, key: [... n d]. value: [... n c].
@@ -27,8 +46,7 @@ def position_attention(query: jax.Array, key: jax.Array, value: jax.Array) -> ja
     >>> bool(jnp.allclose(position_attention(x, x, x), 1.0))
     True
     """
-    weights = jax.nn.softmax(jnp.einsum("...id,...jd->...ij", key, query), axis=-2)
-    return jnp.einsum("...ij,...ic->...jc", weights, value)
+    return jnp.einsum("...ij,...ic->...jc", position_weights(query, key), value)
 
 
 def channel_attention(a: jax.Array) -> jax.Array:
@@ -74,6 +92,8 @@ class DualAttention(nn.Module):
         value = nn.Dense(channels, dtype=self.dtype, name="value")(flat)
         # Energies grow with the number of channels; bfloat16 would round them by whole units.
         query, key, value, maps = (z.astype(jnp.float32) for z in (query, key, value, flat))
+        looked_at = position_weights(query, key).mean(axis=-1)
+        show(self, rearrange(looked_at, "b (h w) -> b h w", h=height))
         position = self.param("position_scale", nn.initializers.zeros, ())
         channel = self.param("channel_scale", nn.initializers.zeros, ())
         out = position * position_attention(query, key, value)

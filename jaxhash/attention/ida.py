@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
+from jaxhash.attention import show
 from jaxhash.errors import UserError
 
 REDUCE_AXES = ("query", "key", "none")
@@ -44,12 +45,30 @@ def attention_map(scores: jax.Array, reduce_axis: str) -> jax.Array:
     return jax.nn.softmax(salient - scores, axis=-2)
 
 
+def position_weights(b: jax.Array, c: jax.Array, reduce_axis: str = "query") -> jax.Array:
+    """Weighs positions by DHIDA equations 3 and 4, from the scores M = B^T C over channels.
+
+    Args:
+      b, c: [... n c] maps B and C of the paper with the n = h * w positions in one axis.
+      reduce_axis: see `attention_map`.
+
+    Returns:
+      [... i j], summing to 1 over i.
+
+    >>> import jax.numpy as jnp
+    >>> print(position_weights(jnp.zeros((2, 3)), jnp.zeros((2, 3))))
+    [[0.5 0.5]
+     [0.5 0.5]]
+    """
+    return attention_map(jnp.einsum("...ic,...jc->...ij", b, c), reduce_axis)
+
+
 def position_attention(
     b: jax.Array, c: jax.Array, d: jax.Array, reduce_axis: str = "query"
 ) -> jax.Array:
     """Sums values over positions by DHIDA equations 3 to 5, without alpha and without A.
 
-    Scores are M = B^T C over channels, and position j receives sum_i P[j, i] D[i].
+    Position j receives sum_i P[j, i] D[i].
 
     Args:
       b, c, d: [... n c] maps B, C, D of the paper with the n = h * w positions in one axis.
@@ -63,8 +82,7 @@ def position_attention(
     >>> bool(jnp.allclose(position_attention(x, x, x), 1.0))
     True
     """
-    weights = attention_map(jnp.einsum("...ic,...jc->...ij", b, c), reduce_axis)
-    return jnp.einsum("...ij,...ic->...jc", weights, d)
+    return jnp.einsum("...ij,...ic->...jc", position_weights(b, c, reduce_axis), d)
 
 
 def channel_attention(a: jax.Array, reduce_axis: str = "query") -> jax.Array:
@@ -107,6 +125,8 @@ class ImprovedDualAttention(nn.Module):
         b, c, d = (nn.Dense(channels, dtype=self.dtype, name=name)(a) for name in "bcd")
         in_float32 = _in_float32(lambda *maps: position_attention(*maps, self.reduce_axis))
         position = self._scaled("alpha", in_float32(b, c, d)) + a
+        weigh = _in_float32(lambda *maps: position_weights(*maps, self.reduce_axis))
+        show(self, rearrange(weigh(b, c).mean(axis=-1), "b (h w) -> b h w", h=height))
         in_float32 = _in_float32(lambda a: channel_attention(a, self.reduce_axis))
         channel = self._scaled("beta", in_float32(a)) + a
         return rearrange(position + channel, "b (h w) c -> b h w c", h=height)

@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxhash.attention import show, strength
 from jaxhash.errors import UserError
 
 
@@ -39,7 +40,9 @@ class SqueezeExcitation(nn.Module):
         squeeze = self.param("squeeze", initial, (channels, few))
         excite = self.param("excite", initial, (few, channels))
         means = x.astype(jnp.float32).mean(axis=(1, 2))
-        return x * gate(means, squeeze, excite)[:, None, None, :].astype(x.dtype)
+        x = x * gate(means, squeeze, excite)[:, None, None, :].astype(x.dtype)
+        show(self, strength(x))
+        return x
 
 
 def build(reduction: int = 16, dtype: jnp.dtype = jnp.float32) -> nn.Module:

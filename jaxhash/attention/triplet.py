@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
+from jaxhash.attention import show
 from jaxhash.layers import batch_norm
 
 # Each branch pools the second axis of its view; its gate walks over the other two, in this order.
@@ -50,7 +51,7 @@ class TripletAttention(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         norm = batch_norm(train, self.dtype, momentum=0.99)
-        gated = []
+        gated, gates = [], []
         for name, view in BRANCHES.items():
             if name == "height_width" and not self.spatial:
                 continue
@@ -59,6 +60,9 @@ class TripletAttention(nn.Module):
             weight = norm(name=f"{name}_norm")(convolution(z_pool(turned)))
             gate = rearrange(jax.nn.sigmoid(weight), "b d e 1 -> b 1 d e")
             gated.append(rearrange(turned * gate, f"{view} -> b h w c"))
+            gate = rearrange(jnp.broadcast_to(gate, turned.shape), f"{view} -> b h w c")
+            gates.append(gate.mean(axis=-1))
+        show(self, sum(gates) / len(gates))
         return sum(gated) / len(gated)
 
 

@@ -10,30 +10,72 @@ import jax.numpy as jnp
 from jaxhash.errors import UserError
 from jaxhash.layers import batch_norm
 
-VARIANTS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 STEMS = ("7x7", "3x3")
+_he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+_convolution = partial(nn.Conv, kernel_size=(3, 3), padding=1, use_bias=False, kernel_init=_he)
+# A 1x1 convolution is a matrix product on pixels; XLA is faster at it than at a convolution.
+_pointwise = partial(nn.Dense, use_bias=False)
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut, projected where the shape changes."""
+    """Two 3x3 convolutions and a shortcut."""
 
     channels: int
     stride: int
-    convolution: Callable
     norm: Callable
+    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [b h w c] to [b h/stride w/stride channels]."""
-        y = self.convolution(self.channels, strides=self.stride, name="conv1")(x)
+        convolution = partial(_convolution, self.channels, dtype=self.dtype)
+        y = convolution(strides=self.stride, name="conv1")(x)
         y = nn.relu(self.norm(name="bn1")(y))
-        y = self.convolution(self.channels, name="conv2")(y)
+        y = convolution(name="conv2")(y)
         y = self.norm(name="bn2")(y)
-        if x.shape != y.shape:
-            # A 1x1 convolution with a stride is a matrix product on the pixels that it keeps.
-            project = nn.Dense(self.channels, use_bias=False, dtype=y.dtype, name="downsample_0")
-            x = self.norm(name="downsample_1")(project(x[:, :: self.stride, :: self.stride]))
-        return nn.relu(x + y)
+        return nn.relu(_shortcut(x, y, self.stride, self.norm) + y)
+
+
+class Bottleneck(nn.Module):
+    """A 1x1, a 3x3 and a 1x1 convolution to four times the channels, and a shortcut.
+
+    The stride is that of the 3x3 convolution, as in torchvision; the paper has it before.
+    """
+
+    channels: int
+    stride: int
+    norm: Callable
+    dtype: jnp.dtype
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps [b h w c] to [b h/stride w/stride 4*channels]."""
+        pointwise = partial(_pointwise, dtype=self.dtype, kernel_init=_he)
+        convolution = partial(_convolution, strides=self.stride, dtype=self.dtype)
+        y = pointwise(self.channels, name="conv1")(x)
+        y = nn.relu(self.norm(name="bn1")(y))
+        y = convolution(self.channels, name="conv2")(y)
+        y = nn.relu(self.norm(name="bn2")(y))
+        y = pointwise(4 * self.channels, name="conv3")(y)
+        y = self.norm(name="bn3")(y)
+        return nn.relu(_shortcut(x, y, self.stride, self.norm) + y)
+
+
+def _shortcut(x: jax.Array, y: jax.Array, stride: int, norm: Callable) -> jax.Array:
+    """Returns a block's input x in the shape of its result y, projected where they differ."""
+    if x.shape == y.shape:
+        return x
+    # A stride keeps every second pixel before the product.
+    project = _pointwise(y.shape[-1], dtype=y.dtype, name="downsample_0")
+    return norm(name="downsample_1")(project(x[:, ::stride, ::stride]))
+
+
+# The block, and how many there are in each stage.
+VARIANTS = {
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet34": (BasicBlock, (3, 4, 6, 3)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
 
 
 class ResNet(nn.Module):
@@ -42,13 +84,15 @@ class ResNet(nn.Module):
     In training, batch statistics are averaged over the replicas.
 
     Attributes:
-      blocks: blocks in each stage.
+      block: the kind of block.
+      blocks: how many in each stage.
       stem: `"7x7"` with stride 2 (224 px) or `"3x3"` with stride 1 (small images).
       stem_pool: whether the stem ends in a 3x3 max pooling of stride 2.
       strides: of each stage.
-      width: channels of the first stage, doubled by each further one.
+      width: channels of the 3x3 convolutions of the first stage, doubled by each further one.
     """
 
+    block: type[nn.Module]
     blocks: Sequence[int]
     stem: str = "7x7"
     stem_pool: bool = True
@@ -58,31 +102,26 @@ class ResNet(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool, at_node: Callable) -> jax.Array:
-        """Maps images [b h w c] to a feature map [b h' w' 8*width]."""
-        he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-        convolution = partial(
-            nn.Conv,
-            kernel_size=(3, 3),
-            padding=1,
-            use_bias=False,
-            dtype=self.dtype,
-            kernel_init=he,
-        )
+        """Maps images [b h w c] to a feature map [b h' w' c].
+
+        c is 8*width, and 32*width of Bottleneck.
+        """
+        convolution = partial(_convolution, self.width, dtype=self.dtype)
         norm = batch_norm(train, self.dtype)
         if self.stem == "7x7":
-            stem = convolution(self.width, kernel_size=(7, 7), strides=2, padding=3, name="conv1")
+            stem = convolution(kernel_size=(7, 7), strides=2, padding=3, name="conv1")
         else:
-            stem = convolution(self.width, name="conv1")
+            stem = convolution(name="conv1")
         x = nn.relu(norm(name="bn1")(stem(x)))
         if self.stem_pool:
             x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))
         for stage, (count, stride) in enumerate(zip(self.blocks, self.strides, strict=True)):
             for block in range(count):
-                x = BasicBlock(
+                x = self.block(
                     self.width * 2**stage,
                     stride if block == 0 else 1,
-                    convolution,
                     norm,
+                    self.dtype,
                     name=f"layer{stage + 1}_{block}",
                 )(x)
             x = at_node(f"stage{stage + 1}", x)
@@ -91,7 +130,7 @@ class ResNet(nn.Module):
 
 def nodes(name: str) -> tuple[str, ...]:
     """Lists the places where attention can stand: behind each stage."""
-    return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name])))
+    return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name][1])))
 
 
 def torch_names(path: Sequence[str]) -> tuple[str, ...]:
@@ -124,4 +163,4 @@ def build(
         raise UserError(f"strides {tuple(strides)}: expected four numbers, each 1 or 2")
     if width < 1:
         raise UserError(f"model.backbone.resnet.width={width}: expected at least 1")
-    return ResNet(VARIANTS[name], stem, stem_pool, tuple(strides), width, dtype)
+    return ResNet(*VARIANTS[name], stem, stem_pool, tuple(strides), width, dtype)

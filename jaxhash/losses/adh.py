@@ -6,8 +6,6 @@ here is that of DPSH (Li et al., IJCAI 2016), the pairwise deep hash that such n
 trained with, and whose published figures lie next to ADH's.
 """
 
-import jax.numpy as jnp
-
 from jaxhash import quantize
 from jaxhash.losses import Codes, HashLoss, Task, pairs
 
@@ -27,6 +25,7 @@ def build(eta: float = 0.1, activation: str = "tanh") -> HashLoss:
     Returns:
       the loss, without state.
 
+    >>> import jax.numpy as jnp
     >>> import jax.numpy as jnp
     >>> codes = Codes(jnp.zeros((2, 4)), jnp.eye(2), jnp.arange(2))
     >>> print(build(eta=1.0).apply((), codes, codes)[0].round(4))  # log 2 + 1

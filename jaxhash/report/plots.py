@@ -1,5 +1,6 @@
 """Pictures of a run: its curves, and what its queries found."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,45 @@ def retrieval(
         _picture(grid[row, 0], queries[row], names[row], {"color": "black", "linestyle": "-"}, 1)
         for column in range(columns):
             good = right[row, column]
-            caption = f"{'right' if good else 'wrong'}, {distances[row, column]} bits"
+            bits = distances[row, column]
+            caption = f"{'right' if good else 'wrong'}, {bits} bit{'' if bits == 1 else 's'}"
             frame = RIGHT if good else WRONG
             _picture(grid[row, column + 1], hits[row, column], caption, frame, 3)
     figure.suptitle(f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong")
+    _save(figure, path)
+
+
+def attention(
+    path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict[str, np.ndarray]
+) -> None:
+    """Draws pictures, each followed by what counts in it at each node of the network.
+
+    Args:
+      path: of the PNG.
+      title: above the picture.
+      pictures: n of uint8 [h w c].
+      maps: node to weights [n h' w'], stretched over the picture; the brightest is what counts
+        most in this picture.
+    """
+    rows, columns = len(pictures), len(maps) + 1
+    figure = Figure(figsize=(1.9 * columns + 0.4, 1.95 * rows + 0.8), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    plain = {"color": "black", "linestyle": "-"}
+    for row, picture in enumerate(pictures):
+        _picture(grid[row, 0], picture, "", plain, 1)
+        height, width = picture.shape[:2]
+        for column, (node, weights) in enumerate(maps.items(), start=1):
+            low, high = weights[row].min(), weights[row].max()
+            axes = grid[row, column]
+            _picture(axes, picture, f"{node}: {low:.3g} to {high:.3g}", plain, 1)
+            axes.imshow(
+                weights[row],
+                cmap="inferno",
+                alpha=0.6,
+                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+                interpolation="bilinear",
+            )
+    figure.suptitle(f"{title}\nbright: counts most in this picture", fontsize=10)
     _save(figure, path)
 
 

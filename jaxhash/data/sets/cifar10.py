@@ -5,11 +5,13 @@ from jaxhash.data.sources import DataSet
 
 
 def build() -> DataSet:
-    """Describes CIFAR-10 and the three protocols in circulation.
+    """Describes CIFAR-10 and the protocols in circulation.
 
     `cifar10_54k` is DHIDA's text (section 4.1: "the rest of the images serve as the database");
     `cifar10_59k` is the same split with the training images left in the database, as much public
     code has it; `cifar10_official` is DAH's: the official test images search the training images.
+    `cifar10_transductive` is ADSH's: every image that is not a query trains, with its label, and is
+    searched; not to be compared with the first two.
     """
     return DataSet(
         tfds_name="cifar10",
@@ -32,6 +34,12 @@ def build() -> DataSet:
                 train_per_class=None,
                 database="train",
                 counts=(50_000, 10_000, 50_000),
+            ),
+            "cifar10_transductive": Protocol(
+                query_per_class=100,
+                train_per_class=5_900,
+                database="train",
+                counts=(59_000, 1_000, 59_000),
             ),
         },
     )

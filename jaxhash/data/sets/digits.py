@@ -46,7 +46,10 @@ class JaxhashDigits(tfds.core.GeneratorBasedBuilder):
 
 
 def build() -> DataSet:
-    """Describes the digits and the protocol of the quickstart, ours alone."""
+    """Describes the digits and the protocols of the quickstart, ours alone.
+
+    `digits_transductive` searches the training images, as learnt database codes need.
+    """
     return DataSet(
         tfds_name="jaxhash_digits",
         parts=("train",),
@@ -57,6 +60,12 @@ def build() -> DataSet:
                 train_per_class=100,
                 database="rest",
                 counts=(1_000, 100, 697),
-            )
+            ),
+            "digits_transductive": Protocol(
+                query_per_class=10,
+                train_per_class=100,
+                database="train",
+                counts=(1_000, 100, 1_000),
+            ),
         },
     )

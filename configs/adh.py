@@ -1,0 +1,57 @@
+"""ADH: attention deep hashing, a reading of its abstract (Zhang and Lu, 2024).
+
+  python -m jaxhash.main --config=configs/adh.py:bits=48
+
+Arguments: bits, dataset (cifar10), attention (cbam; none for the network without), backbone
+(alexnet, vgg16, resnet18, ...), scale (paper, small).
+
+scale=paper: the abstract names a convolutional network, attention that locates the regions that
+matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
+objective, length or split. Taken as a reading: AlexNet pretrained on ImageNet at 224 px, CBAM
+(channels, then positions) behind its last convolution, tanh, pairwise likelihood with quantisation
+(`jaxhash/losses/adh.py`), and DHIDA's recipe: RMSProp 5e-5, weight decay 1e-5, batches of 128, 150
+epochs. It needs a GPU, and torchvision's weights as a file: save them with
+`safetensors.torch.save_file(torchvision.models.alexnet(weights="DEFAULT").state_dict(),
+"alexnet.safetensors")`.
+
+scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
+outputs normalised over the batch (`jaxhash/heads` says why), Adam in one cycle of 12 epochs: some
+minutes on two CPU cores. Not comparable.
+"""
+
+from ml_collections import ConfigDict
+
+from jaxhash import config as configs
+
+WEIGHTS = {"alexnet": "alexnet.safetensors"}
+
+
+def get_config(arg: str | None = None) -> ConfigDict:
+    """Returns the configuration for `bits=...,attention=...,backbone=...,scale=...`."""
+    args = configs.arguments(
+        arg,
+        bits=48,
+        dataset="cifar10",
+        attention="cbam",
+        backbone="alexnet",
+        scale=("paper", "small"),
+    )
+    config = configs.base()
+    config.name = "adh"
+    config.data.name = args.dataset
+    config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
+    config.model.bits = args.bits
+    config.model.backbone.name = args.backbone
+    config.model.attention.name = args.attention
+    config.model.weights = WEIGHTS.get(args.backbone, f"timm/{args.backbone}.tv_in1k")
+    config.loss.name = "adh"
+    if args.scale == "small":
+        config.name = "adh-small"
+        config.data.update(size=32, pad=4, flip=True)
+        config.model.hash_norm = True
+        config.model.backbone.name = "alexnet"
+        config.model.backbone.alexnet.update(stem="3x3", width=16, hidden=256, pool=3)
+        config.model.weights = "none"
+        config.optim.update(name="adam", lr=1e-3, schedule="one_cycle", warmup_percent=20.0)
+        config.train.total_epochs = 12.0
+    return config

@@ -1,0 +1,108 @@
+"""Where a network looks: the attention maps of a model, over given images."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from jaxhash.attention import MAPS
+from jaxhash.data.augment import Augment
+from jaxhash.encoder import Encoder
+from jaxhash.errors import UserError
+from jaxhash.model import HashModel
+from jaxhash.report import plots
+
+SHOWN_NODES = 4
+PICTURE = "attention.png"
+
+
+def attention_maps(
+    model: HashModel, variables: dict, augment: Augment, pixels: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Computes how much each position counts, at each node where attention stands.
+
+    Position attention (ida, danet) shows how much a position is attended to on average; a gate over
+    positions (cbam, triplet) itself; a gate over channels (se, cab) the strength of what it lets
+    through.
+
+    Args:
+      model: the network.
+      variables: of the model, not replicated.
+      augment: how images become its input.
+      pixels: uint8 [n h w c].
+
+    Returns:
+      {node: [n h' w']}, in the order of the network; empty where it has no attention.
+    """
+
+    def shown(variables: dict, pixels: jax.Array) -> dict:
+        x = augment.for_encoding(pixels)
+        return model.apply(variables, x, train=False, mutable=[MAPS])[1]
+
+    maps = jax.jit(shown)(variables, jnp.asarray(pixels)).get(MAPS, {})
+    found = {node: maps.get(f"attention_{node}") for node in model.attention}
+    return {node: np.asarray(kept["map"][0]) for node, kept in found.items() if kept}
+
+
+def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> None:
+    """Draws attention maps over pictures; of many nodes, four that are spread evenly.
+
+    Args:
+      path: of the PNG.
+      title: above the picture.
+      pictures: uint8 [h w c], of any size.
+      maps: what `attention_maps` returned for them.
+    """
+    chosen = np.linspace(0, len(maps) - 1, min(len(maps), SHOWN_NODES)).round().astype(int)
+    nodes = [list(maps)[i] for i in chosen]
+    plots.attention(path, title, pictures, {node: maps[node] for node in nodes})
+
+
+def explain_checkpoint(folder: str | Path, images: Sequence[str]) -> Path:
+    """Draws the attention maps of a trained run over images, as `attention.png` in its folder.
+
+    Args:
+      folder: the workdir of the run.
+      images: paths of pictures, of any size and format that Pillow reads.
+
+    Returns:
+      the path of the picture.
+
+    Raises:
+      UserError: the folder holds no checkpoint, the network has no attention, or an image cannot be
+        read.
+    """
+    folder = Path(folder).expanduser()
+    encoder = Encoder.from_checkpoint(folder)
+    config = encoder.config
+    read = partial(_read, channels=len(config.data.mean))
+    pictures = [read(Path(image).expanduser()) for image in images]
+    inputs = np.stack([_resize(picture, config.data.size) for picture in pictures])
+    maps = attention_maps(encoder.model, encoder.variables, encoder.augment, inputs)
+    if not maps:
+        raise UserError(
+            f"{folder}: its network has no attention (model.attention.name="
+            f"{config.model.attention.name}), there is nothing to draw"
+        )
+    draw(folder / PICTURE, f"{config.name}, {config.model.attention.name}", pictures, maps)
+    return folder / PICTURE
+
+
+def _read(path: Path, channels: int) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            picture = ImageOps.exif_transpose(image).convert("RGB" if channels == 3 else "L")
+    except FileNotFoundError:
+        raise UserError(f"--images: {path}: no such file") from None
+    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
+        raise UserError(f"--images: {path}: not a readable picture ({error})") from None
+    return np.asarray(picture).reshape(picture.height, picture.width, channels)
+
+
+def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    resized = Image.fromarray(pixels.squeeze()).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized).reshape(size, size, -1)

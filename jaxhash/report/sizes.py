@@ -1,0 +1,84 @@
+"""Parameters and forward FLOPs of each config's network, as a Markdown table.
+
+python -m jaxhash.report.sizes configs/dah.py configs/dhida.py
+"""
+
+import sys
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from jaxhash import config as configs
+from jaxhash import model
+
+LABELS = 10
+RESNET50 = 25_557_032  # parameters of torchvision's, with its classifier of 1,000 classes
+
+
+class Size(NamedTuple):
+    """How large a network is.
+
+    parameters: of all parts. attention: those of its attention alone. flops: floating point
+    operations of encoding one image, a multiplication and an addition being two.
+    """
+
+    parameters: int
+    attention: int
+    flops: float
+
+
+def measure(config: ConfigDict) -> Size:
+    """Counts a config's parameters by their shapes, and its FLOPs as XLA does after compiling.
+
+    >>> from jaxhash.config import load
+    >>> measure(load("configs/quickstart.py:attention=none")).attention
+    0
+    """
+    network = model.build(config.model, LABELS)
+    image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
+    variables = jax.eval_shape(lambda: network.init(jax.random.key(0), image))
+    parts = {
+        name: sum(leaf.size for leaf in jax.tree.leaves(tree))
+        for name, tree in variables["params"].items()
+    }
+
+    def encode(variables: dict, image: jax.Array) -> jax.Array:
+        return network.apply(variables, image).u
+
+    compiled = jax.jit(encode).lower(variables, image).compile()
+    attention = sum(count for name, count in parts.items() if name.startswith("attention"))
+    return Size(sum(parts.values()), attention, compiled.cost_analysis()["flops"])
+
+
+def table(paths: list[str]) -> str:
+    """Lays out the sizes of configs, each given as on the command line.
+
+    >>> print(table([]))
+    | config | network | attention | input | parameters | of attention | against ResNet50 | GFLOPs |
+    |---|---|---|---|---|---|---|---|
+    """
+    titles = ("config", "network", "attention", "input", "parameters", "of attention")
+    lines = [(*titles, "against ResNet50", "GFLOPs"), ("---",) * 8]
+    for path in paths:
+        config = configs.load(path)
+        size = measure(config)
+        lines.append(
+            (
+                f"`{path}`",
+                config.model.backbone.name,
+                config.model.attention.name,
+                f"{config.data.size} px",
+                f"{size.parameters:,}",
+                f"{size.attention:,}",
+                f"{100 * (size.parameters / RESNET50 - 1):+.2f} %",
+                f"{size.flops / 1e9:.2f}",
+            )
+        )
+    rows = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([rows[0], rows[1].replace(" ", ""), *rows[2:]])
+
+
+if __name__ == "__main__":
+    print(table(sys.argv[1:]))

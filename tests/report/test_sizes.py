@@ -1,0 +1,42 @@
+"""Parameters and FLOPs: against counts by hand, and against what the documentation prints."""
+
+from pathlib import Path
+
+import pytest
+
+from jaxhash import config as configs
+from jaxhash.report import sizes
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_dah_has_the_parameters_of_a_count_by_hand():
+    """Layer by layer: 1x1, 3x3 depthwise, 1x1 and 1x1 kernels, and two numbers a normalisation."""
+    backbone, channels = 3 * 3 * 3 * 64 + 2 * 64, 64
+    for middle in (64, 128, 256):
+        for block in range(3):
+            out = 4 * middle
+            backbone += channels * middle + 9 * middle + middle * middle + middle * out
+            backbone += 2 * middle + 2 * middle + 2 * out
+            if block == 0:
+                backbone += channels * out + 2 * out
+            channels = out
+    attention = 0
+    for c in (256, 512, 1024):
+        attention += c * (c // 16) + c // 16 + (c // 16) * c + c + 2 * 49 + 2
+    head = 1024 * 48 + 48 + 48 * 10 + 10
+    size = sizes.measure(configs.load(str(ROOT / "configs" / "dah.py")))
+    assert (size.parameters, size.attention) == (backbone + attention + head, attention)
+    assert size.parameters == 3_075_638
+
+
+def test_flops_are_those_of_the_products():
+    """A hash layer is a sliver of ResNet18's 1.8 billion multiplications and additions."""
+    config = configs.load(str(ROOT / "configs" / "dhida.py:row=R"))
+    assert 3.4e9 < sizes.measure(config).flops < 3.7e9
+
+
+@pytest.mark.parametrize("name", ["adh", "dah", "dhida", "hrmpa", "triplet_greedy"])
+def test_the_readme_prints_what_the_command_prints(name):
+    row = sizes.table([f"configs/{name}.py"]).splitlines()[-1]
+    assert row in (ROOT / "README.md").read_text()
