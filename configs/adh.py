@@ -37,7 +37,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         scale=("paper", "small"),
     )
     config = configs.base()
-    config.name = "adh"
+    config.name = "adh" if args.attention == "cbam" else f"adh-{args.attention}"
     config.data.name = args.dataset
     config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
     config.model.bits = args.bits
@@ -46,7 +46,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.weights = WEIGHTS.get(args.backbone, f"timm/{args.backbone}.tv_in1k")
     config.loss.name = "adh"
     if args.scale == "small":
-        config.name = "adh-small"
+        config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)
         config.model.hash_norm = True
         config.model.backbone.name = "alexnet"

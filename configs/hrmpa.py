@@ -36,7 +36,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         scale=("paper", "small"),
     )
     config = configs.base()
-    config.name = "hrmpa"
+    config.name = "hrmpa" if args.attention == "cab" else f"hrmpa-{args.attention}"
     config.data.name = args.dataset
     split = "cifar10_54k" if args.db_codes == "network" else "cifar10_transductive"
     config.data.protocol = {"cifar10": split}.get(args.dataset, args.dataset)
@@ -50,7 +50,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.optim.multiplier.backbone = 0.1
     config.train.update(batch_size=64, total_epochs=50.0)
     if args.scale == "small":
-        config.name = "hrmpa-small"
+        config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)
         config.model.backbone.name = "swin_micro"
         config.model.backbone.swin.update(patch=2, window=4)

@@ -37,7 +37,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         scale=("paper", "small"),
     )
     config = configs.base()
-    config.name = "triplet-greedy"
+    config.name = "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
     config.data.name = args.dataset
     config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
     config.model.bits = args.bits
@@ -51,7 +51,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.optim.update(name="sgd", lr=1e-3, weight_decay=5e-4, schedule="step", drop_percent=60.0)
     config.train.update(batch_size=32, total_epochs=50.0)
     if args.scale == "small":
-        config.name = "triplet-greedy-small"
+        config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)
         config.model.backbone.name = "vgg16_bn"
         config.model.backbone.vgg.update(width=16, hidden=256, pool=1)
