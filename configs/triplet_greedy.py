@@ -37,7 +37,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
         scale=("paper", "small"),
     )
     config = configs.base()
-    config.name = "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
+    config.name = (
+        "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
+    )
     config.data.name = args.dataset
     config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
     config.model.bits = args.bits

@@ -202,6 +202,14 @@ def show(results: dict) -> dict:
         f"{results['protocol']}, seed {results['seed']}, weights {results['weights']}"
     )
     print(table.compare(columns))
+    ratios = sorted(table.ratio(share) for share in results["bit_balance"])
+    print(
+        f"ones to zeros, by bit: {ratios[0]:.2f} to {ratios[-1]:.2f}, "
+        f"median {ratios[len(ratios) // 2]:.2f}"
+    )
+    pace = results.get("encode_milliseconds_per_image")
+    if pace:
+        print(f"encoding: {pace:.3f} ms an image, {results['provenance']['hardware']}")
     return results
 
 

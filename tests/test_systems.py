@@ -36,7 +36,7 @@ def tiny(system, data_dir, **changes):
     config.data.update(mean=(0.5,), std=(0.5,))
     config.model.bits = 12
     config.update_from_flattened_dict(network)
-    config.train.update(batch_size=500, total_steps=5)
+    config.train.update(batch_size=100, total_steps=5)
     config.eval.update(every_steps=3, at_start=False)
     config.checkpoint.every_steps = 2
     config.log.every_steps = 1
@@ -89,7 +89,7 @@ def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, t
     changes = {
         "loss.hrmpa.db_codes": "learnt",
         "data.protocol": "digits_transductive",
-        "train.batch_size": 250,
+        "train.batch_size": 100,
     }
     config = tiny("hrmpa", data_dir, **changes)
     results = train.train_and_evaluate(config, tmp_path / "run")

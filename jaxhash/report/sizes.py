@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 from jaxhash import model
+from jaxhash.report.table import lay_out
 
 LABELS = 10
 RESNET50 = 25_557_032  # parameters of torchvision's, with its classifier of 1,000 classes
@@ -60,7 +61,7 @@ def table(paths: list[str]) -> str:
     |---|---|---|---|---|---|---|---|
     """
     titles = ("config", "network", "attention", "input", "parameters", "of attention")
-    lines = [(*titles, "against ResNet50", "GFLOPs"), ("---",) * 8]
+    lines = []
     for path in paths:
         config = configs.load(path)
         size = measure(config)
@@ -76,8 +77,7 @@ def table(paths: list[str]) -> str:
                 f"{size.flops / 1e9:.2f}",
             )
         )
-    rows = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([rows[0], rows[1].replace(" ", ""), *rows[2:]])
+    return lay_out((*titles, "against ResNet50", "GFLOPs"), lines)
 
 
 if __name__ == "__main__":

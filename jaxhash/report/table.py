@@ -1,11 +1,19 @@
 """Numbers of runs as tables: on the terminal, and in Markdown for `results/`.
 
-python -m jaxhash.report.table results/*.json
+python -m jaxhash.report.table results/*.json                every run
+python -m jaxhash.report.table --seeds results/*.json        mean and deviation over seeds
+python -m jaxhash.report.table --uniformity results/*.json   ones to zeros at each bit
 """
 
+import argparse
+import itertools
 import json
-import sys
+import math
+import statistics
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+from jaxhash.report import papers
 
 ROWS = (
     ("mAP, ties averaged", "map"),
@@ -48,8 +56,7 @@ def markdown(runs: dict[str, dict]) -> str:
     |---|---|---|---|---|---|---|---|---|---|
     """  # noqa: E501
     titles = ("run", "protocol", "bits", "seed", "weights", "mAP", "untrained", "mAP by index")
-    titles += ("P@H<=2", "code, hardware")
-    lines = [titles, ("---",) * len(titles)]
+    lines = []
     for name, run in runs.items():
         where = run["provenance"]
         lines.append(
@@ -66,9 +73,107 @@ def markdown(runs: dict[str, dict]) -> str:
                 f"{where['code']}, {where['hardware']}",
             )
         )
-    rows = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([rows[0], rows[1].replace(" ", ""), *rows[2:]])
+    return lay_out((*titles, "P@H<=2", "code, hardware"), lines)
+
+
+def over_seeds(runs: Iterable[dict]) -> str:
+    """Lays out systems as a Markdown table: mean and deviation over seeds, and the paper's figure.
+
+    The deviation is that of a sample, with n - 1. What differs in anything but the seed stands in a
+    row of its own.
+
+    >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
+    >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
+    >>> print(over_seeds([run | rest | {"map": 0.5}, run | rest | {"map": 0.6}]))
+    | system | bits | protocol | database codes | steps | seeds | mAP | P@H<=2 | paper's mAP |
+    |---|---|---|---|---|---|---|---|---|
+    | dah | 48 | cifar10_official | network | 9 | 2 | 0.5500 +- 0.0707 | 0.2500 +- 0.0000 | 0.9231 |
+    """
+    titles = ("system", "bits", "protocol", "database codes", "steps", "seeds", "mAP", "P@H<=2")
+    groups: dict[tuple, list[dict]] = {}
+    for run in runs:
+        key = (run["name"], run["bits"], run["protocol"], run.get("db_codes", "network"))
+        groups.setdefault((*key, run["steps"]), []).append(run)
+    lines = []
+    for key, group in groups.items():
+        paper = papers.figure(key[0], key[1])
+        lines.append(
+            (
+                *map(str, key),
+                str(len(group)),
+                _spread([run["map"] for run in group]),
+                _spread([run["precision_at_radius_2"] for run in group]),
+                f"{paper:.4f}" if paper else "",
+            )
+        )
+    return lay_out((*titles, "paper's mAP"), lines)
+
+
+def uniformity(runs: dict[str, dict]) -> str:
+    """Lays out the ratio of ones to zeros at each bit of the database, DAH table 5.
+
+    Args:
+      runs: name to what a `results.json` holds.
+
+    >>> print(uniformity({"a": {"bit_balance": [0.5, 0.75]}}))
+    | bit | a |
+    |---|---|
+    | 1 | 1.00 |
+    | 2 | 3.00 |
+    """
+    columns = [[ratio(share) for share in run["bit_balance"]] for run in runs.values()]
+    rows = itertools.zip_longest(*columns, fillvalue=None)
+    lines = [
+        (str(bit), *("" if value is None else f"{value:.2f}" for value in row))
+        for bit, row in enumerate(rows, start=1)
+    ]
+    return lay_out(("bit", *runs), lines)
+
+
+def ratio(share: float) -> float:
+    """Returns ones to zeros of a bit from the share of ones; infinite where there is no zero.
+
+    >>> ratio(0.25), ratio(1.0)
+    (0.3333333333333333, inf)
+    """
+    return share / (1 - share) if share < 1 else math.inf
+
+
+def _spread(values: list[float]) -> str:
+    deviation = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.4f}{deviation}"
+
+
+def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    """Writes a Markdown table.
+
+    >>> print(lay_out(("a", "b"), [("1", "2")]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    rows = [f"| {' | '.join(line)} |" for line in (titles, *lines)]
+    return "\n".join([rows[0], f"|{'---|' * len(titles)}", *rows[1:]])
+
+
+TABLES = {
+    "runs": markdown,
+    "seeds": lambda runs: over_seeds(runs.values()),
+    "uniformity": uniformity,
+}
+
+
+def main() -> None:
+    """Prints the table that the flags name, of the files that they name."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("files", nargs="+", type=Path, metavar="results.json")
+    kinds = parser.add_mutually_exclusive_group()
+    for kind in TABLES:
+        kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind)
+    arguments = parser.parse_args()
+    runs = {path.stem: json.loads(path.read_text()) for path in arguments.files}
+    print(TABLES[arguments.kind or "runs"](runs))
 
 
 if __name__ == "__main__":
-    print(markdown({Path(path).stem: json.loads(Path(path).read_text()) for path in sys.argv[1:]}))
+    main()
