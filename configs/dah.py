@@ -14,8 +14,8 @@ and .0042 less without attention), and names neither a number of epochs, a sched
 augmentation; taken here are 100 epochs, a cosine, random crops and flips. It needs a GPU.
 
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
-cifar10_54k), batches of 100, one cycle of 8 epochs: some minutes on two CPU cores. Not comparable
-with the paper.
+cifar10_54k), one cycle of 8 epochs: some minutes on two CPU cores. Not comparable with the paper.
+(Batches of 100 instead of 20 had the same cost and a fifth of the steps, and came to mAP .1364.)
 """
 
 from ml_collections import ConfigDict
@@ -43,5 +43,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
         config.data.protocol = "cifar10_54k"
         config.optim.schedule = "one_cycle"
         config.model.backbone.resnet30.update(width=16, stem_stride=2)
-        config.train.update(batch_size=100, total_epochs=8.0)
+        config.train.total_epochs = 8.0
     return config

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from jaxhash import quantize
+from jaxhash.errors import UserError
 
 FLOATS = st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=8)
 
@@ -25,6 +26,21 @@ def test_piecewise_and_clipped_cut_to_one(values):
         assert np.array_equal(quantizer(u), np.clip(np.array(values, np.float32), -1, 1))
 
 
+@given(FLOATS)
+def test_shrink_sigmoid_is_equation_1_and_agrees_with_sign(values):
+    u = np.array(values, np.float32)
+    x = quantize.shrink_sigmoid(jnp.array(u))
+    np.testing.assert_allclose(x, 1 / 4 + 1 / (2 * (1 + np.exp(-u))), rtol=1e-6)
+    assert ((x >= 0.25) & (x <= 0.75)).all()
+    assert (np.asarray(x)[np.abs(u) > 1e-3] > 0.5).tolist() == (u[np.abs(u) > 1e-3] > 0).tolist()
+
+
+def test_quantizers_are_found_by_name():
+    assert quantize.find("sign") is quantize.sign
+    with pytest.raises(UserError, match="did you mean piecewise"):
+        quantize.find("picewise")
+
+
 @pytest.mark.parametrize(
     ("quantizer", "derivative"),
     [
@@ -32,13 +48,15 @@ def test_piecewise_and_clipped_cut_to_one(values):
         (quantize.piecewise, lambda u: np.ones_like(u)),
         (quantize.clipped, lambda u: np.abs(u) <= 1),
         (quantize.identity, lambda u: np.ones_like(u)),
+        (quantize.shrink_sigmoid, lambda u: np.exp(-u) / (1 + np.exp(-u)) ** 2 / 2),
+        (quantize.find("tanh"), lambda u: 1 - np.tanh(u) ** 2),
     ],
 )
 def test_derivatives_are_those_stated(quantizer, derivative):
     u = jnp.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
     weights = jnp.arange(1.0, 8.0)
     gradient = jax.jit(jax.grad(lambda u: (weights * quantizer(u)).sum()))(u)
-    assert np.array_equal(gradient, weights * derivative(np.asarray(u)))
+    np.testing.assert_allclose(gradient, weights * derivative(np.asarray(u)), rtol=1e-5)
 
 
 def test_clipped_has_its_true_derivative_away_from_the_corners():

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxhash import checkpoint, explain, train
 from jaxhash import config as configs
-from jaxhash.data import order
+from jaxhash.data import order, sources
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
@@ -127,6 +127,19 @@ def test_what_makes_no_sense_is_refused_in_one_line(system, changes, message, da
     with pytest.raises(UserError, match=message) as error:
         train.train_and_evaluate(tiny(system, data_dir, **changes), tmp_path / "run")
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
+
+
+def test_several_labels_an_image_are_refused_by_a_loss_for_one(data_dir, tmp_path, monkeypatch):
+    load = sources.load
+
+    def several(*args):
+        pool = load(*args)
+        pool.labels[::7, 0] = 1
+        return pool
+
+    monkeypatch.setattr(sources, "load", several)
+    with pytest.raises(UserError, match="loss.name=dah is for images with one label each"):
+        train.train_and_evaluate(tiny("dah", data_dir), tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
