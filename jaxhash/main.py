@@ -58,8 +58,8 @@ def main(argv: list[str]) -> None:
         raise UserError("--config is missing; try --config=configs/quickstart.py")
     default = Path("runs") / f"{config.name}-{config.model.bits}-{config.seed}"
     folder = Path(_WORKDIR.value or default)
-    train.train_and_evaluate(config, folder)
-    print(f"\nresults and pictures are in {folder}")
+    if train.train_and_evaluate(config, folder):
+        print(f"\nresults and pictures are in {folder}")
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxhash import config as configs
@@ -38,5 +39,14 @@ def test_flops_are_those_of_the_products():
 
 @pytest.mark.parametrize("name", ["adh", "dah", "dhida", "hrmpa", "triplet_greedy"])
 def test_the_readme_prints_what_the_command_prints(name):
-    row = sizes.table([f"configs/{name}.py"]).splitlines()[-1]
-    assert row in (ROOT / "README.md").read_text()
+    *counts, flops = cells(sizes.table([f"configs/{name}.py"]).splitlines()[-1])
+    lines = (ROOT / "README.md").read_text().splitlines()
+    printed = next(line for line in lines if line.startswith(f"| `configs/{name}.py` | "))
+    *printed_counts, printed_flops = cells(printed)
+    assert counts == printed_counts
+    # XLA's count of what is not a product differs a little from version to version.
+    np.testing.assert_allclose(float(flops), float(printed_flops), rtol=0.02)
+
+
+def cells(row):
+    return [cell.strip() for cell in row.strip("|").split("|")]
