@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from jaxhash.report import papers
 from jaxhash.report.charts import Axis, Line, chart
-from jaxhash.report.runs import Run, number
+from jaxhash.report.runs import Run
+from jaxhash.report.sound import number
 from jaxhash.report.systems import System
 
 SHOWN_POINTS = 150
@@ -33,36 +34,51 @@ def against_bits(systems: Sequence[System]) -> list[Figure]:
     if len(x.ticks) < 2:
         return []
     ours = [_over_lengths(system, "map") for system in systems]
-    landmarks = [line for system in systems for line in _landmarks(system)]
     near = [_over_lengths(system, "precision_at_radius_2") for system in systems]
     top = "mAP, ties averaged"
     return [
-        Figure("mAP against bits", _from_zero("mAP", x, top, [*ours, *landmarks])),
+        Figure("mAP against bits", _from_zero("mAP", x, top, [*ours, *landmarks(systems)])),
         Figure("Precision within radius 2", _from_zero("P@H≤2", x, "precision", near)),
     ]
 
 
 def curves(systems: Sequence[System]) -> list[Figure]:
     """Draws precision against recall and P@N, each length in a chart of its own, as papers do."""
-    figures = []
+    recalls, counts = [], []
     for bits in lengths(systems):
-        recall = _lines(systems, _precision_recall, bits)
-        unit = Axis.around("recall", [0, 1]), Axis.around("precision", [0, 1])
         title = f"Precision and recall, {bits} bits"
-        figures.append(Figure(title, chart(title, *unit, recall)))
+        unit = Axis.around("recall", [0, 1]), Axis.around("precision", [0, 1])
+        drawn = chart(title, *unit, _lines(systems, _precision_recall, bits))
+        recalls.append(Figure(title, drawn))
         found = [line for line in _lines(systems, _precision_at, bits) if line.points]
         if found:
             x = Axis.around("items returned", [0, *(n for line in found for n, _ in line.points)])
             title = f"P@N, {bits} bits"
-            figures.append(Figure(title, _from_zero(title, x, "precision", found)))
+            counts.append(Figure(title, _from_zero(title, x, "precision", found)))
+    return recalls + counts
+
+
+def balance(systems: Sequence[System]) -> list[Figure]:
+    """Draws the share of ones in each bit, sorted, each length in a chart of its own."""
+    x, y = Axis.around("bits, sorted, %", [0, 100]), Axis.around("share of ones", [0, 1])
+    figures = []
+    for bits in lengths(systems):
+        title = f"Bit balance, {bits} bits"
+        lines = _lines(systems, _sorted_shares, bits)
+        figures.append(Figure(title, chart(title, x, y, lines, guide=0.5)))
     return figures
 
 
-def balance(systems: Sequence[System]) -> Figure:
-    """Draws the share of ones in each bit, sorted, so that codes of any length compare."""
-    x, y = Axis.around("bits, sorted, %", [0, 100]), Axis.around("share of ones", [0, 1])
-    title = "Bit balance"
-    return Figure(title, chart(title, x, y, _lines(systems, _sorted_shares), guide=0.5))
+def landmarks(systems: Sequence[System]) -> list[Line]:
+    """Makes diamonds of what the systems' papers report, where there are several lengths."""
+    lines = []
+    for system in systems if len(lengths(systems)) > 1 else ():
+        name = system.runs[0].results["name"]
+        found = [(bits, papers.figure(name, bits)) for bits in system.by_bits()]
+        points = [(bits, value) for bits, value in found if value is not None]
+        label = f"{system.label}: its paper, at another protocol and scale"
+        lines += [Line(label, system.style, points, "landmark")] if points else []
+    return lines
 
 
 def training(systems: Sequence[System]) -> list[Figure]:
@@ -116,15 +132,6 @@ def _over_lengths(system: System, name: str) -> Line:
         elif ends:
             intervals.append((bits, *ends))
     return Line(system.label, system.style, points, "dots", intervals)
-
-
-def _landmarks(system: System) -> list[Line]:
-    found = [
-        (bits, papers.figure(system.runs[0].results["name"], bits)) for bits in system.by_bits()
-    ]
-    points = [(bits, value) for bits, value in found if value is not None]
-    label = f"{system.label}: its paper, at another protocol and scale"
-    return [Line(label, system.style, points, "landmark")] if points else []
 
 
 def _from_zero(title: str, x: Axis, y: str, lines: Sequence[Line]) -> Markup:

@@ -13,6 +13,7 @@ from jaxhash.errors import UserError
 from jaxhash.report import figures, marks, summary, systems, table
 from jaxhash.report.runs import AGAIN, Run
 
+MANY = 20  # a table of a run a row is folded where it is longer
 TITLE = "Deep hashing runs, side by side"
 SAYS = {
     "retrieval.png": (
@@ -56,11 +57,10 @@ def html(runs: list[Run]) -> str:
 def markdown(runs: list[Run]) -> str:
     """Writes the main tables of runs as Markdown."""
     found = systems.sort(runs)
-    parts = [f"# {TITLE}", *map(table.plain, remarks(runs)), summary.every_run(found).markdown()]
-    parts += ["mAP is in expectation over items at equal distance. " + LANDMARK]
-    seeds = summary.over_seeds(found)
-    if seeds:
-        parts += [f"## {seeds.caption}", seeds.markdown()]
+    parts = [f"# {TITLE}", *map(table.plain, remarks(runs))]
+    for shown in filter(None, (summary.over_seeds(found), summary.every_run(found))):
+        parts += [f"## {shown.caption}", shown.markdown()]
+    parts.append(f"mAP is in expectation over items at equal distance. {LANDMARK}")
     text = "\n\n".join(parts) + "\n"
     return text.encode("utf-8", "replace").decode("utf-8")
 
@@ -105,28 +105,32 @@ def remarks(runs: list[Run]) -> list[str]:
 
 def _content(runs: list[Run]) -> dict[str, Any]:
     found = systems.sort(runs)
-    seeds = {run.results["seed"] for run in runs}
-    drawn = figures.training(found)
     return {
         "title": TITLE,
+        "many": MANY,
         "remarks": remarks(runs),
         "landmark": LANDMARK,
         "facts": {
             "runs": len(runs),
             "systems": len(found),
             "bits": ", ".join(map(str, figures.lengths(found))),
-            "seeds": len(seeds),
+            "seeds": len({run.results["seed"] for run in runs}),
             "data": ", ".join(sorted({run.results["dataset"] for run in runs})),
         },
         "legend": [(marks.swatch(system.style), system.label) for system in found],
+        "landmarks": marks.swatch(len(found), landmark=True) if figures.landmarks(found) else "",
         "every_run": summary.every_run(found),
         "over_seeds": summary.over_seeds(found),
         "curves": figures.against_bits(found) + figures.curves(found),
-        "balance_figure": figures.balance(found),
+        "balance_figures": figures.balance(found),
         "balance": summary.balance(found),
         "ratios": summary.ratios(runs),
-        "pictures": {run.label: [_picture(run, name) for name in run.pictures] for run in runs},
-        "training": drawn,
+        "pictures": {
+            run.label: [_picture(run, name) for name in run.pictures]
+            for run in runs
+            if run.pictures
+        },
+        "training": figures.training(found),
         "speed": summary.speed(runs),
         "provenance": summary.provenance(runs),
         "differences": summary.differences(runs),
@@ -135,7 +139,7 @@ def _content(runs: list[Run]) -> dict[str, Any]:
 
 
 def _picture(run: Run, name: str) -> Picture:
-    """Packs a picture of a run as WebP, a fifth of its PNG."""
+    """Packs a picture of a run as WebP, smaller than its PNG."""
     path, packed = run.pictures[name], io.BytesIO()
     try:
         with Image.open(path) as image:

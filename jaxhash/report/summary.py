@@ -72,7 +72,7 @@ def over_seeds(found: Sequence[System]) -> Table | None:
     """Lists mean and deviation over seeds of each system and length; None where none has two."""
     if all(len(runs) == 1 for system in found for runs in system.by_bits().values()):
         return None
-    titles = ("system", "bits", "seeds", "mAP", "P@H≤2", PAPER, "protocol", "database codes")
+    titles = ("system", "bits", "mAP", "P@H≤2", "seeds", PAPER, "protocol", "database codes")
     rows = []
     for system in found:
         for bits, runs in system.by_bits().items():
@@ -84,7 +84,7 @@ def over_seeds(found: Sequence[System]) -> Table | None:
             )
             codes, steps = first.get("db_codes", "network"), f"{first['steps']:,}"
             paper = _four(papers.figure(first["name"], bits))
-            texts = (str(bits), seeds, *spreads, paper, first["protocol"], codes, steps)
+            texts = (str(bits), *spreads, seeds, paper, first["protocol"], codes, steps)
             rows.append([Cell(system.label, picture=marks.swatch(system.style)), *map(Cell, texts)])
     return Table("Mean and deviation over seeds", (*titles, "steps"), rows)
 

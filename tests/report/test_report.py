@@ -121,7 +121,7 @@ def test_seeds_are_averaged_and_nothing_else_is(tmp_path):
     ]
     cells = summary.over_seeds(found).rows[0]
     spread = table.spread([n["map"] for n in numbers[:3]]).replace("+-", "±")
-    assert [cell.text for cell in cells[1:4]] == ["16", "0, 1, 2", spread]
+    assert [cell.text for cell in cells[1:3]] == ["16", spread] and cells[4].text == "0, 1, 2"
     assert summary.over_seeds(found[1:]) is None
 
 
@@ -158,6 +158,13 @@ def test_older_results_and_odd_ones_make_a_page(tmp_path):
     text = Outline(page.html(read(tmp_path, old, many))).text
     assert "inf" in text  # ones to zeros, of a bit without zeros
     assert "mAP against bits" in text
+
+
+def test_of_many_runs_the_long_tables_are_folded(tmp_path):
+    found = read(tmp_path, *(fakes.results(seed=seed) for seed in range(page.MANY)))
+    assert "Every run: " not in Outline(page.html(found)).text
+    more = [run._replace(label=f"again {run.label}") for run in found]
+    assert f"Every run: {2 * page.MANY} rows" in Outline(page.html(found + more)).text
 
 
 def test_a_long_log_is_drawn_with_few_points(tmp_path):
