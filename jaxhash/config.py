@@ -167,15 +167,15 @@ def duration(section: ConfigDict, prefix: str, steps_per_epoch: int) -> int:
     return steps
 
 
-def flatten(config: ConfigDict) -> dict[str, Any]:
-    """Lists every value under its dotted name.
+def flatten(config: ConfigDict | dict) -> dict[str, Any]:
+    """Lists every value under its dotted name, of a config or of the JSON that it became.
 
     >>> flatten(ConfigDict(dict(a=1, b=dict(c=2))))
     {'a': 1, 'b.c': 2}
     """
     flat = {}
     for name, value in config.items():
-        if isinstance(value, ConfigDict):
+        if isinstance(value, ConfigDict | dict):
             flat |= {f"{name}.{inner}": leaf for inner, leaf in flatten(value).items()}
         else:
             flat[name] = value

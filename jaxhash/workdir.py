@@ -43,5 +43,9 @@ def claim(workdir: Path, config: ConfigDict) -> None:
 def write(path: Path, text: str) -> None:
     """Writes a file whole or not at all, whenever the process dies."""
     unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text)
-    os.replace(unfinished, path)
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise

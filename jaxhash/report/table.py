@@ -12,7 +12,9 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+from jaxhash import config as configs
 from jaxhash.report import papers
 
 ROWS = (
@@ -20,6 +22,7 @@ ROWS = (
     ("mAP, ties by index", "map_index"),
     ("precision at radius 2", "precision_at_radius_2"),
 )
+CHOICES = ("loss", "model.attention", "model.backbone", "model.head")
 
 
 def compare(columns: dict[str, dict]) -> str:
@@ -80,7 +83,7 @@ def over_seeds(runs: Iterable[dict]) -> str:
     """Lays out systems as a Markdown table: mean and deviation over seeds, and the paper's figure.
 
     The deviation is that of a sample, with n - 1. What differs in anything but the seed stands in a
-    row of its own.
+    row of its own, though the row does not say in what: `jaxhash.report` does.
 
     >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
     >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
@@ -93,16 +96,17 @@ def over_seeds(runs: Iterable[dict]) -> str:
     groups: dict[tuple, list[dict]] = {}
     for run in runs:
         key = (run["name"], run["bits"], run["protocol"], run.get("db_codes", "network"))
-        groups.setdefault((*key, run["steps"]), []).append(run)
+        whole = (*key, run["steps"], json.dumps(settings(run), sort_keys=True))
+        groups.setdefault(whole, []).append(run)
     lines = []
-    for key, group in groups.items():
+    for (*key, _), group in groups.items():
         paper = papers.figure(key[0], key[1])
         lines.append(
             (
                 *map(str, key),
                 str(len(group)),
-                _spread([run["map"] for run in group]),
-                _spread([run["precision_at_radius_2"] for run in group]),
+                spread([run["map"] for run in group]),
+                spread([run["precision_at_radius_2"] for run in group]),
                 f"{paper:.4f}" if paper else "",
             )
         )
@@ -139,21 +143,67 @@ def ratio(share: float) -> float:
     return share / (1 - share) if share < 1 else math.inf
 
 
-def _spread(values: list[float]) -> str:
+def settings(run: dict) -> dict[str, Any]:
+    """Returns what makes a run the system that it is: its config, but for length and seed.
+
+    >>> settings({"config": {"seed": 1, "optim": {"lr": 0.1}, "log": {"every_steps": 9}}})
+    {'optim.lr': 0.1}
+    """
+    return {
+        name: value
+        for name, value in chosen(configs.flatten(run.get("config", {}))).items()
+        if name not in ("seed", "model.bits", *configs.FREE_TO_CHANGE)
+        and not name.startswith(("checkpoint.", "eval.", "log."))
+    }
+
+
+def chosen(flat: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out of a flat config the options of what it did not choose.
+
+    >>> chosen({"loss.name": "dah", "loss.dah.weight": 2, "loss.adh.eta": 3, "seed": 0})
+    {'loss.name': 'dah', 'loss.dah.weight': 2, 'seed': 0}
+    """
+
+    def counts(name: str) -> bool:
+        section = next((s for s in CHOICES if name.startswith(f"{s}.")), None)
+        option, deeper, _ = name.removeprefix(f"{section}.").partition(".")
+        # A backbone's options stand under its family: those of resnet18 under resnet.
+        return not (section and deeper) or str(flat.get(f"{section}.name")).startswith(option)
+
+    return {name: value for name, value in flat.items() if counts(name)}
+
+
+def spread(values: list[float]) -> str:
+    """Writes a mean and, of several values, the deviation of a sample.
+
+    >>> spread([0.5]), spread([0.5, 0.6])
+    ('0.5000', '0.5500 +- 0.0707')
+    """
     deviation = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4f}{deviation}"
 
 
 def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Writes a Markdown table.
+    """Writes a Markdown table; nothing in a line can end its cell or become markup.
 
     >>> print(lay_out(("a", "b"), [("1", "2")]))
     | a | b |
     |---|---|
     | 1 | 2 |
     """
+    lines = ([plain(cell) for cell in line] for line in lines)
     rows = [f"| {' | '.join(line)} |" for line in (titles, *lines)]
     return "\n".join([rows[0], f"|{'---|' * len(titles)}", *rows[1:]])
+
+
+def plain(cell: str) -> str:
+    """Keeps text from ending its cell, or becoming a tag, a link or a picture.
+
+    >>> print(plain("a|b<c [d](e)"))
+    a\\|b&lt;c [d]\\(e)
+    """
+    cell = " ".join(cell.split()).replace("|", "\\|")
+    return cell.replace("<", "&lt;").replace("](", "]\\(")
 
 
 TABLES = {

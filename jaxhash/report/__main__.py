@@ -1,0 +1,85 @@
+"""Everything that people look at of one or more finished runs, in one HTML page.
+
+  python -m jaxhash.report runs/a runs/b
+  python -m jaxhash.report results/*.json --out=all.html
+
+Beside the page stands its main table in Markdown, under the same name with .md. The page needs no
+other file, no network and no script: send it, or put it on any web server.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from jaxhash import workdir
+from jaxhash.errors import UserError
+from jaxhash.report import page, runs
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says every mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; --help says more")
+
+
+def main(argv: list[str]) -> None:
+    """Writes the report that the arguments name, whole or not at all."""
+    parser = _Parser(
+        "python -m jaxhash.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="workdir of a finished run, or a results.json; a workdir has pictures too",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("report.html"),
+        metavar="PAGE.html",
+        help="where the page goes (default: %(default)s); replaced if it is there",
+    )
+    arguments = parser.parse_args(argv)
+    if not arguments.runs:
+        parser.error("no run given; name workdirs or results.json files")
+    out = arguments.out.expanduser()
+    targets = out, out.with_suffix(".md")
+    if out.suffix not in (".html", ".htm"):
+        raise UserError(f"--out={out}: expected a name that ends in .html")
+    for target in targets:
+        _check(target)
+    found = runs.read(arguments.runs)
+    for target, text in zip(targets, (page.html(found), page.markdown(found)), strict=True):
+        try:
+            workdir.write(target, text)
+        except OSError as error:
+            raise UserError(f"--out={out}: {target}: {error.strerror}") from None
+    print(f"see {targets[0]}, and {targets[1]} for its main table")
+
+
+def _check(target: Path) -> None:
+    """Raises UserError where a file cannot be written."""
+    folder = target.parent
+    if not folder.is_dir():
+        raise UserError(f"--out={target}: {folder} is no folder; make it first")
+    if target.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"--out={target}: cannot be written; give another --out")
+
+
+def run() -> None:
+    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
+    try:
+        main(sys.argv[1:])
+    except UserError as error:
+        print(f"jaxhash: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,152 @@
+"""The page: everything of a report in one HTML file, that needs no other file and no script."""
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from PIL import Image
+
+from jaxhash.errors import UserError
+from jaxhash.report import figures, marks, summary, systems, table
+from jaxhash.report.runs import AGAIN, Run
+
+MANY = 20  # a table of a run a row is folded where it is longer
+TITLE = "Deep hashing runs, side by side"
+SAYS = {
+    "retrieval.png": (
+        "What queries found",
+        "queries, each followed by the images nearest to it; solid frames are right, dashed wrong",
+    ),
+    "attention.png": (
+        "Where the network looks",
+        "pictures, each followed by what counts in it at nodes of the network, bright for much",
+    ),
+}
+
+
+class Picture(NamedTuple):
+    """A picture inside the page: its address is its content."""
+
+    title: str
+    alt: str
+    address: str
+    width: int
+    height: int
+
+
+def html(runs: list[Run]) -> str:
+    """Writes runs as one HTML page.
+
+    Raises:
+      UserError: a picture of a run is damaged.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text = environment.get_template("page.html").render(**_content(runs))
+    return text.encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character
+
+
+def markdown(runs: list[Run]) -> str:
+    """Writes the main tables of runs as Markdown."""
+    found = systems.sort(runs)
+    parts = [f"# {TITLE}", *map(table.plain, remarks(runs))]
+    for shown in filter(None, (summary.over_seeds(found), summary.every_run(found))):
+        parts += [f"## {shown.caption}", shown.markdown()]
+    parts.append(f"mAP is in expectation over items at equal distance. {LANDMARK}")
+    text = "\n\n".join(parts) + "\n"
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+LANDMARK = (
+    "A paper's number stands under its own protocol, weights and scale: it is a landmark, and no "
+    "comparison."
+)
+
+
+def remarks(runs: list[Run]) -> list[str]:
+    """Says what somebody should know before comparing these runs."""
+    protocols = sorted({f"{r.results['dataset']}/{r.results['protocol']}" for r in runs})
+    said = []
+    if len(protocols) > 1:
+        said.append(
+            f"These runs follow {len(protocols)} protocols, {', '.join(protocols)}: numbers "
+            "compare only within one."
+        )
+    splits: dict[tuple, set[str]] = {}
+    for run in runs:
+        key = (run.results["dataset"], run.results["protocol"], run.results["seed"])
+        splits.setdefault(key, set()).add(run.results["split_checksum"])
+    if any(len(checksums) > 1 for checksums in splits.values()):
+        said.append(
+            "Runs of the same protocol and seed have different split checksums: they did not train "
+            "and search the same images."
+        )
+    for system in systems.sort(runs):
+        for bits, same in system.by_bits().items():
+            if len({run.results["seed"] for run in same}) < len(same):
+                labels = ", ".join(run.label for run in same)
+                said.append(
+                    f"{system.label}, {bits} bits, comes more than once with one seed ({labels}): "
+                    "its deviation is not one over seeds."
+                )
+    dirty = [run.label for run in runs if run.results["provenance"]["code"].endswith("-dirty")]
+    if dirty:
+        said.append(f"The code had changes that are in no commit: {', '.join(dirty)}.")
+    return said
+
+
+def _content(runs: list[Run]) -> dict[str, Any]:
+    found = systems.sort(runs)
+    return {
+        "title": TITLE,
+        "many": MANY,
+        "remarks": remarks(runs),
+        "landmark": LANDMARK,
+        "facts": {
+            "runs": len(runs),
+            "systems": len(found),
+            "bits": ", ".join(map(str, figures.lengths(found))),
+            "seeds": len({run.results["seed"] for run in runs}),
+            "data": ", ".join(sorted({run.results["dataset"] for run in runs})),
+        },
+        "legend": [(marks.swatch(system.style), system.label) for system in found],
+        "landmarks": marks.swatch(len(found), landmark=True) if figures.landmarks(found) else "",
+        "every_run": summary.every_run(found),
+        "over_seeds": summary.over_seeds(found),
+        "curves": figures.against_bits(found) + figures.curves(found),
+        "balance_figures": figures.balance(found),
+        "balance": summary.balance(found),
+        "ratios": summary.ratios(runs),
+        "pictures": {
+            run.label: [_picture(run, name) for name in run.pictures]
+            for run in runs
+            if run.pictures
+        },
+        "training": figures.training(found),
+        "speed": summary.speed(runs),
+        "provenance": summary.provenance(runs),
+        "differences": summary.differences(runs),
+        "configs": {run.label: json.dumps(run.results["config"], indent=2) for run in runs},
+    }
+
+
+def _picture(run: Run, name: str) -> Picture:
+    """Packs a picture of a run as WebP, smaller than its PNG."""
+    path, packed = run.pictures[name], io.BytesIO()
+    try:
+        with Image.open(path) as image:
+            image.convert("RGB").save(packed, "webp", quality=85)
+            size = image.size
+    except (OSError, ValueError, Image.DecompressionBombError):
+        raise UserError(f"{path}: damaged, no picture; {AGAIN}{path.parent}") from None
+    address = "data:image/webp;base64," + base64.b64encode(packed.getvalue()).decode()
+    title, alt = SAYS[name]
+    return Picture(title, f"{run.label}: {alt}", address, *size)

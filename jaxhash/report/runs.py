@@ -1,0 +1,92 @@
+"""Finished runs off the disk: what `results.json` holds, checked, and what lies beside it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxhash import writer
+from jaxhash.errors import UserError
+from jaxhash.report.sound import mistake, number
+from jaxhash.workdir import RESULTS
+
+PICTURES = ("retrieval.png", "attention.png")
+AGAIN = "write it again with python -m jaxhash.main --mode=evaluate --workdir="
+
+
+class Run(NamedTuple):
+    """A finished run.
+
+    label: its folder's or file's name, longer where two runs would share it. results: what its
+    `results.json` holds. rows: of its `metrics.jsonl`, oldest first. pictures: file name to path,
+    of those that are there.
+    """
+
+    label: str
+    results: dict
+    rows: list[dict]
+    pictures: dict[str, Path]
+
+
+def read(paths: Sequence[str | Path]) -> list[Run]:
+    """Reads runs, each a workdir or a JSON file like those in `results/`; one given twice is once.
+
+    Raises:
+      UserError: a path is neither, or what it holds is damaged.
+    """
+    files = list(dict.fromkeys(_results(Path(path).expanduser()) for path in paths))
+    homes = [file.parent if file.name == RESULTS else file.with_suffix("") for file in files]
+    return [_read(*pair) for pair in zip(_labels(homes), files, strict=True)]
+
+
+def _results(path: Path) -> Path:
+    """Returns the whole path of the JSON file that a path stands for."""
+    try:
+        if not path.exists():
+            raise UserError(f"{path}: no such file or folder; expected a workdir or a results.json")
+        if path.is_dir() and not (path / RESULTS).exists():
+            raise UserError(
+                f"{path}: no {RESULTS} in it; not a workdir, or its run is not finished"
+            )
+    except (OSError, ValueError) as error:
+        raise UserError(f"{str(path)!r}: {getattr(error, 'strerror', error)}") from None
+    return (path / RESULTS if path.is_dir() else path).resolve()
+
+
+def _labels(homes: list[Path]) -> list[str]:
+    """Names each path by as many of its last parts as tell it from the others.
+
+    >>> _labels([Path("/runs/a"), Path("/old/b"), Path("/new/b")])
+    ['a', 'old/b', 'new/b']
+    """
+    labels = []
+    for home in homes:
+        length = 1
+        while sum(other.parts[-length:] == home.parts[-length:] for other in homes) > 1:
+            length += 1
+        labels.append("/".join(home.parts[-length:]))
+    return labels
+
+
+def _read(label: str, file: Path) -> Run:
+    again = f"{AGAIN}{file.parent}" if file.name == RESULTS else "copy it again from its workdir"
+    try:
+        results = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+    except (ValueError, RecursionError):
+        raise UserError(f"{file}: damaged, this is not JSON; {again}") from None
+    wrong = mistake(results)
+    if wrong:
+        raise UserError(f"{file}: {wrong}; not the results of a run, or damaged; {again}")
+    if file.name != RESULTS:
+        return Run(label, results, [], {})
+    try:
+        rows = writer.read(file.parent)
+    except (OSError, ValueError):
+        raise UserError(
+            f"{file.parent / writer.METRICS}: damaged; delete it to go without"
+        ) from None
+    rows = [row for row in rows if isinstance(row, dict) and number(row.get("step"))]
+    pictures = {name: file.parent / name for name in PICTURES}
+    return Run(label, results, rows, {n: path for n, path in pictures.items() if path.is_file()})

@@ -1,0 +1,174 @@
+"""The tables of a report, once for its page and once for its Markdown."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from markupsafe import Markup
+
+from jaxhash import config as configs
+from jaxhash.report import marks, papers, systems, table
+from jaxhash.report.runs import Run
+from jaxhash.report.systems import System
+
+PAPER = "its paper's mAP: another protocol and scale"
+
+
+class Cell(NamedTuple):
+    """What stands in a table: text, a smaller note after it, and a picture before it."""
+
+    text: str
+    note: str = ""
+    picture: Markup = Markup("")
+
+
+class Table(NamedTuple):
+    """A table: its caption, the titles of its columns, and its rows, a title first."""
+
+    caption: str
+    titles: Sequence[str]
+    rows: list[list[Cell]]
+
+    def markdown(self) -> str:
+        """Writes the table without its pictures, and without columns of pictures alone."""
+        texts = [[f"{cell.text} {cell.note}".strip() for cell in row] for row in self.rows]
+        columns = zip(self.titles, *texts, strict=True)
+        titles, *rows = zip(*(column for column in columns if any(column[1:])), strict=True)
+        return table.lay_out(titles, rows)
+
+
+def every_run(found: Sequence[System]) -> Table:
+    """Lists every run with what its number depends on, and its paper's number."""
+    titles = ("run", "mAP", "from 0 to 1", "untrained", "P@H≤2", "bits", "seed", PAPER, "system")
+    rows = []
+    for system in found:
+        for run in system.runs:
+            numbers, start = run.results, (run.results["at_start"] or {}).get("map")
+            paper = papers.figure(numbers["name"], numbers["bits"])
+            ends = numbers.get("map_interval")
+            gauge = marks.gauge(numbers["map"], system.style, start, paper, ends)
+            at = f" at {numbers['map_at']}" if numbers.get("map_at") else ""
+            rows.append(
+                [
+                    Cell(run.label, picture=marks.swatch(system.style)),
+                    Cell(_four(numbers["map"]) + at, _interval(ends)),
+                    Cell("", picture=gauge),
+                    Cell(_four(start)),
+                    Cell(_four(numbers["precision_at_radius_2"])),
+                    Cell(str(numbers["bits"])),
+                    Cell(str(numbers["seed"])),
+                    Cell(_four(paper)),
+                    *(Cell(numbers[name]) for name in ("name", "dataset", "protocol", "weights")),
+                    Cell(numbers.get("db_codes", "network")),
+                    Cell(f"{numbers['steps']:,}"),
+                ]
+            )
+    return Table(
+        "Every run", (*titles, "data", "protocol", "weights", "database codes", "steps"), rows
+    )
+
+
+def over_seeds(found: Sequence[System]) -> Table | None:
+    """Lists mean and deviation over seeds of each system and length; None where none has two."""
+    if all(len(runs) == 1 for system in found for runs in system.by_bits().values()):
+        return None
+    titles = ("system", "bits", "mAP", "P@H≤2", "seeds", PAPER, "protocol", "database codes")
+    rows = []
+    for system in found:
+        for bits, runs in system.by_bits().items():
+            first = runs[0].results
+            seeds = ", ".join(str(run.results["seed"]) for run in runs)
+            spreads = (
+                table.spread([run.results[name] for run in runs]).replace("+-", "±")
+                for name in ("map", "precision_at_radius_2")
+            )
+            codes, steps = first.get("db_codes", "network"), f"{first['steps']:,}"
+            paper = _four(papers.figure(first["name"], bits))
+            texts = (str(bits), *spreads, seeds, paper, first["protocol"], codes, steps)
+            rows.append([Cell(system.label, picture=marks.swatch(system.style)), *map(Cell, texts)])
+    return Table("Mean and deviation over seeds", (*titles, "steps"), rows)
+
+
+def balance(found: Sequence[System]) -> Table:
+    """Shows how evenly each run uses its bits."""
+    titles = ("run", "share of ones in each bit", "ones to zeros: least", "median", "most")
+    rows = []
+    for system in found:
+        for run in system.runs:
+            shares = run.results["bit_balance"]
+            ratios = sorted(map(table.ratio, shares))
+            used = run.results.get("codes_in_use")
+            shown = (ratios[0], ratios[len(ratios) // 2], ratios[-1])
+            picture = Cell(
+                "", f"{min(shares):.2f} to {max(shares):.2f}", marks.bars(shares, system.style)
+            )
+            texts = [f"{ratio:.2f}" for ratio in shown]
+            texts.append("" if used is None else f"{used:,}")
+            rows.append([Cell(run.label), picture, *map(Cell, texts)])
+    return Table("How evenly the bits are used", (*titles, "distinct codes in the database"), rows)
+
+
+def ratios(runs: Sequence[Run]) -> Table:
+    """Lists ones to zeros of each bit, a run a column, as DAH's table 5 does."""
+    columns = [[f"{table.ratio(s):.2f}" for s in run.results["bit_balance"]] for run in runs]
+    length = max(map(len, columns))
+    columns = [column + [""] * (length - len(column)) for column in columns]
+    rows = [
+        [Cell(str(bit)), *map(Cell, row)] for bit, row in enumerate(zip(*columns, strict=True), 1)
+    ]
+    return Table("Ones to zeros at each bit", ("bit", *(run.label for run in runs)), rows)
+
+
+def speed(runs: Sequence[Run]) -> Table:
+    """Lists how fast runs encoded and trained, and on what."""
+    titles = ("run", "encoding, ms an image", "training, images a second", "hardware")
+    rows = []
+    for run in runs:
+        pace, rate = (
+            run.results.get(name)
+            for name in ("encode_milliseconds_per_image", "train_images_per_second")
+        )
+        texts = ("" if pace is None else f"{pace:.3f}", "" if rate is None else f"{rate:,.0f}")
+        rows.append(
+            [Cell(run.label), *map(Cell, texts), Cell(run.results["provenance"]["hardware"])]
+        )
+    return Table("Speed", titles, rows)
+
+
+def provenance(runs: Sequence[Run]) -> Table:
+    """Lists where every number comes from."""
+    titles = ("run", "date", "code", "hardware", "python", "packages", "split checksum")
+    rows = []
+    for run in runs:
+        where = run.results["provenance"]
+        packages = where.get("packages") or {}
+        versions = ", ".join(f"{name} {version}" for name, version in dict(packages).items())
+        texts = [where[name] for name in ("date", "code", "hardware", "python")]
+        rows.append([Cell(t) for t in (run.label, *texts, versions, run.results["split_checksum"])])
+    return Table("Where every number comes from", titles, rows)
+
+
+def differences(runs: Sequence[Run]) -> Table | None:
+    """Lists what differs between the configs of runs; None where nothing does."""
+    flat = [table.chosen(configs.flatten(run.results["config"])) for run in runs]
+    rows = [
+        [Cell(name), *(Cell(_value(config, name)) for config in flat)]
+        for name in systems.differing(flat)
+    ]
+    titles = ("setting", *(run.label for run in runs))
+    return Table("What differs between the configs", titles, rows) if rows else None
+
+
+def _value(config: dict[str, Any], name: str) -> str:
+    if name not in config:
+        return "not there"
+    value = config[name]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _four(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _interval(ends: Sequence[float] | None) -> str:
+    return f"[{ends[0]:.4f}, {ends[1]:.4f}]" if ends else ""

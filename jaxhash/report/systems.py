@@ -1,0 +1,75 @@
+"""Runs sorted by what was trained: the same but for seed and length is one system, one line."""
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from jaxhash.report import table
+from jaxhash.report.runs import Run
+
+MOST_SAID = 2  # differences that fit into a name
+
+
+class System(NamedTuple):
+    """Runs that differ in length and seed alone, their name, and their place among the styles."""
+
+    label: str
+    style: int
+    runs: list[Run]
+
+    def by_bits(self) -> dict[int, list[Run]]:
+        """Returns the runs of each length, shortest first: the seeds of one network."""
+        lengths = sorted({run.results["bits"] for run in self.runs})
+        return {bits: [r for r in self.runs if r.results["bits"] == bits] for bits in lengths}
+
+
+def sort(runs: Sequence[Run]) -> list[System]:
+    """Sorts runs into systems, in the order of their first runs."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        key = json.dumps(describe(run.results), sort_keys=True)
+        groups.setdefault(key, []).append(run)
+    labels = _labels(list(groups.values()))
+    named = zip(labels, groups.values(), strict=True)
+    return [System(label, style, group) for style, (label, group) in enumerate(named)]
+
+
+def describe(results: dict) -> dict[str, Any]:
+    """Lists what makes a run the system that it is, by name."""
+    names = ("name", "dataset", "protocol", "weights", "steps")
+    described = {name: results[name] for name in names}
+    return described | {"codes": results.get("db_codes", "network")} | table.settings(results)
+
+
+def differing(columns: Sequence[dict[str, Any]]) -> list[str]:
+    """Names what is not the same in all of several descriptions.
+
+    >>> differing([{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": None}])
+    ['b', 'c']
+    """
+    names = dict.fromkeys(name for column in columns for name in column)
+    missing = object()
+    first = columns[0] if columns else {}
+    return [
+        name
+        for name in names
+        if any(column.get(name, missing) != first.get(name, missing) for column in columns)
+    ]
+
+
+def _labels(groups: list[list[Run]]) -> list[str]:
+    """Names systems as their config does; where several are called alike, says what differs."""
+    labels = []
+    for first, *more in groups:
+        name, own = first.results["name"], describe(first.results)
+        alike = [describe(other.results) for other, *_ in groups if other.results["name"] == name]
+        # How long it trains shows in its steps already.
+        different = [key for key in differing(alike) if not key.startswith("train.total_")]
+        if len(different) > MOST_SAID:
+            labels.append(f"{name} like {first.label}" if more else first.label)
+        elif different:
+            said = (f"{key.rpartition('.')[2]} {own.get(key, 'not there')}" for key in different)
+            labels.append(f"{name} ({', '.join(said)})")
+        else:
+            labels.append(name)
+    return labels
