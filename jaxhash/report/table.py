@@ -23,6 +23,7 @@ ROWS = (
     ("precision at radius 2", "precision_at_radius_2"),
 )
 CHOICES = ("loss", "model.attention", "model.backbone", "model.head")
+OF_A_SCHEDULE = {"optim.drop_percent": "step", "optim.warmup_percent": "one_cycle"}
 
 
 def compare(columns: dict[str, dict]) -> str:
@@ -165,6 +166,8 @@ def chosen(flat: dict[str, Any]) -> dict[str, Any]:
     """
 
     def counts(name: str) -> bool:
+        if name in OF_A_SCHEDULE and flat.get("optim.schedule") != OF_A_SCHEDULE[name]:
+            return False
         section = next((s for s in CHOICES if name.startswith(f"{s}.")), None)
         option, deeper, _ = name.removeprefix(f"{section}.").partition(".")
         # A backbone's options stand under its family: those of resnet18 under resnet.
