@@ -48,6 +48,8 @@ def compare(columns: dict[str, dict]) -> str:
 def markdown(runs: dict[str, dict]) -> str:
     """Lays out runs as a Markdown table with their provenance.
 
+    Behind the mAP stands its 95 % interval over the queries, where a run has one.
+
     Args:
       runs: name to what a `results.json` holds.
 
@@ -66,7 +68,7 @@ def markdown(runs: dict[str, dict]) -> str:
                 str(run["bits"]),
                 str(run["seed"]),
                 run["weights"],
-                f"{run['map']:.4f}",
+                f"{run['map']:.4f}{_interval([run])}",
                 f"{run['at_start']['map']:.4f}" if run["at_start"] else "",
                 f"{run['map_index']:.4f}",
                 f"{run['precision_at_radius_2']:.4f}",
@@ -79,8 +81,9 @@ def markdown(runs: dict[str, dict]) -> str:
 def over_seeds(runs: Iterable[dict]) -> str:
     """Lays out systems as a Markdown table: mean and deviation over seeds, and the paper's figure.
 
-    The deviation is that of a sample, with n - 1. What differs in anything but the seed stands in a
-    row of its own.
+    The deviation is that of a sample, with n - 1. Behind it, where every run of a row has one, is
+    the 95 % interval over the queries, its ends averaged over the seeds. What differs in
+    anything but the seed stands in a row of its own.
 
     >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
     >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
@@ -101,7 +104,7 @@ def over_seeds(runs: Iterable[dict]) -> str:
             (
                 *map(str, key),
                 str(len(group)),
-                _spread([run["map"] for run in group]),
+                _spread([run["map"] for run in group]) + _interval(group),
                 _spread([run["precision_at_radius_2"] for run in group]),
                 f"{paper:.4f}" if paper else "",
             )
@@ -142,6 +145,18 @@ def ratio(share: float) -> float:
 def _spread(values: list[float]) -> str:
     deviation = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4f}{deviation}"
+
+
+def _interval(runs: list[dict]) -> str:
+    """Writes the interval of mAP, averaged over runs; nothing where an older one has none.
+
+    >>> _interval([{"map_interval": [0.409, 0.441]}]), _interval([{}])
+    (' [0.41, 0.44]', '')
+    """
+    if not all("map_interval" in run for run in runs):
+        return ""
+    low, high = (statistics.mean(run["map_interval"][end] for run in runs) for end in (0, 1))
+    return f" [{low:.2f}, {high:.2f}]"
 
 
 def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
