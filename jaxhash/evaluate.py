@@ -1,11 +1,14 @@
 """The only evaluator: codes of queries and database in, every number of a results table out."""
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from jaxhash.metrics import curves, hamming, ranking
+from jaxhash.metrics import bootstrap, codes, counting, curves, graded, ranking
 from jaxhash.metrics.hamming import Coded
 
 PRECISION_AT = (1, 10, *range(100, 1001, 100))
+GRADED_AT = (100, 1000)
 
 
 def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = None) -> dict:
@@ -21,46 +24,74 @@ def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = No
       What `results.json` holds of it:
       `map`, `map_index`: mean average precision, in expectation over ties, and with ties in the
         order of the database; divided by min(map_at, relevant items).
+      `map_interval`: [low, high], 95 % of `map`, by bootstrap over the queries.
       `map_index_hits`: as `map_index`, divided by the hits among the first `map_at`, as most
         published code does; differs only where `map_at` is given.
       `precision_at_radius_2`: mean over queries, 0 for one that finds nothing.
+      `recall_at_radius_2`: mean over queries.
       `queries_that_find_nothing_at_radius_2`, `queries_without_relevant`: shares of the queries.
-      `precision_at`: {N: mean P@N}. `precision_recall`: points of growing radius.
+        Those without relevant items stay in every mean, with 0.
+      `precision_at`, `recall_at`: {N: mean P@N}, {N: mean R@N}, N up to the size of the database.
+      `ndcg_at`, `acg_at`: {k: mean NDCG@k}, {k: mean ACG@k}; the gain of an item is the number of
+        labels that it shares with the query.
+      `precision_recall`: points of growing radius.
       `bit_balance`: the share of 1s in each bit of the database.
+      `bit_correlation`: mean absolute correlation between different bits of the database; bits that
+        never change count as 0.
       `codes_in_use`: distinct codes in the database.
+      What depends on the order of tied items, but for `map_index`, is in expectation over it.
 
     >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
     >>> evaluate(codes, codes, bits=8)["map"]
     1.0
     """
-    histograms, by_index, by_index_hits = [], [], []
-    for distance, relevant in hamming.blocks(queries, database):
-        histograms.append(ranking.histogram(distance, relevant, bits))
-        by_index.append(ranking.average_precision_by_index(distance, relevant, map_at))
-        by_index_hits.append(
-            ranking.average_precision_by_index(distance, relevant, map_at, "hits")
-            if map_at
-            else by_index[-1]
-        )
-    counts = ranking.Histogram(*(np.concatenate(part) for part in zip(*histograms, strict=True)))
+    counted = counting.count(queries, database, bits, by_index=True, at=map_at)
+    counts = counted.histogram
+    relevant = counts.relevant.sum(axis=1)
     sizes = [n for n in PRECISION_AT if n <= len(database.codes)]
+    depths = [k for k in GRADED_AT if k <= len(database.codes)]
+    average_precision = ranking.average_precision(counts, map_at)
+    attainable = np.maximum(ranking.attainable(relevant, map_at), 1)
     precision_recall = curves.precision_recall(counts)
+    database_bits = codes.bits(database.codes, bits)
     return {
-        "map": float(ranking.average_precision(counts, map_at).mean()),
-        "map_index": float(np.concatenate(by_index).mean()),
-        "map_index_hits": float(np.concatenate(by_index_hits).mean()),
+        "map": float(average_precision.mean()),
+        "map_interval": list(bootstrap.interval(average_precision)),
+        "map_index": float((counted.precisions / attainable).mean()),
+        "map_index_hits": float((counted.precisions / np.maximum(counted.hits, 1)).mean()),
         "map_at": map_at,
         "precision_at_radius_2": float(ranking.precision_within(counts, 2).mean()),
+        "recall_at_radius_2": float(ranking.recall_within(counts, 2).mean()),
         "queries_that_find_nothing_at_radius_2": float(
             (counts.items[:, :3].sum(axis=1) == 0).mean()
         ),
-        "queries_without_relevant": float((counts.relevant.sum(axis=1) == 0).mean()),
-        "precision_at": dict(
-            zip(map(str, sizes), curves.precision_at(counts, sizes).tolist(), strict=True)
-        ),
+        "queries_without_relevant": float((relevant == 0).mean()),
+        "precision_at": _by_number(sizes, curves.precision_at(counts, sizes)),
+        "recall_at": _by_number(sizes, curves.recall_at(counts, sizes)),
+        "ndcg_at": _by_number(depths, [graded.ndcg(counts, k).mean() for k in depths]),
+        "acg_at": _by_number(depths, [graded.acg(counts, k).mean() for k in depths]),
         "precision_recall": {
             name: points.tolist() for name, points in precision_recall._asdict().items()
         },
-        "bit_balance": np.unpackbits(database.codes, axis=1, count=bits).mean(axis=0).tolist(),
-        "codes_in_use": len(np.unique(database.codes, axis=0)),
+        "bit_balance": database_bits.balance.tolist(),
+        "bit_correlation": codes.mean_correlation(database_bits.correlation),
+        "codes_in_use": codes.in_use(database.codes),
     }
+
+
+def mean_average_precision(
+    queries: Coded, database: Coded, bits: int, map_at: int | None = None
+) -> float:
+    """Measures the `map` of `evaluate` and nothing else, in a third of the time.
+
+    >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
+    >>> mean_average_precision(codes, codes, bits=8)
+    1.0
+    """
+    counts = counting.count(queries, database, bits).histogram
+    return float(ranking.average_precision(counts, map_at).mean())
+
+
+def _by_number(numbers: list[int], values: Iterable[float]) -> dict[str, float]:
+    """Names values by numbers as JSON can."""
+    return {str(number): float(value) for number, value in zip(numbers, values, strict=True)}

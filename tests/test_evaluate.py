@@ -1,8 +1,12 @@
-import numpy as np
+import json
 
-from jaxhash.evaluate import evaluate
-from jaxhash.metrics import hamming
+import numpy as np
+import pytest
+
+from jaxhash.evaluate import evaluate, mean_average_precision
+from jaxhash.metrics import counting
 from jaxhash.metrics.hamming import Coded
+from tests.metrics import brute
 
 RANDOM = np.random.RandomState(0)
 
@@ -34,7 +38,7 @@ def test_map_by_index_equals_brute_force():
 def test_blocks_change_nothing(monkeypatch):
     queries, database = random_codes(20, 16), random_codes(50, 16)
     whole = evaluate(queries, database, 16, 30)
-    monkeypatch.setattr(hamming, "BLOCK_PAIRS", 100)
+    monkeypatch.setattr(counting, "BLOCK_PAIRS", 100)
     assert evaluate(queries, database, 16, 30) == whole
 
 
@@ -55,3 +59,76 @@ def test_queries_without_relevant_items_are_counted():
     numbers = evaluate(queries, nothing, 8)
     assert numbers["map"] == numbers["map_index"] == 0
     assert numbers["queries_without_relevant"] == 1
+
+
+def test_a_small_case_equals_the_mean_over_all_orders(monkeypatch):
+    """Every number that ties could move, by averaging over all orders of a tiny database."""
+    monkeypatch.setattr("jaxhash.evaluate.PRECISION_AT", (1, 3, 6, 7))
+    monkeypatch.setattr("jaxhash.evaluate.GRADED_AT", (2, 6, 7))
+    labels = (RANDOM.rand(10, 4) < 0.5).astype(np.uint8)
+    bits = RANDOM.rand(10, 3) < 0.5
+    codes = np.packbits(bits, axis=1)
+    queries, database = Coded(codes[:4], labels[:4]), Coded(codes[4:], labels[4:])
+    distance = brute.distances(bits[:4], bits[4:])
+    gains = labels[:4].astype(int) @ labels[4:].T
+
+    def mean(metric, at):
+        pairs = zip(distance, gains, strict=True)
+        return np.mean([brute.average(metric, d, g, at) for d, g in pairs])
+
+    for map_at in (None, 4):
+        numbers = evaluate(queries, database, 3, map_at)
+        np.testing.assert_allclose(numbers["map"], mean(brute.average_precision, map_at))
+        alone = mean_average_precision(queries, database, 3, map_at)
+        assert alone == numbers["map"]
+    assert set(numbers["precision_at"]) == set(numbers["recall_at"]) == {"1", "3", "6"}
+    assert set(numbers["ndcg_at"]) == set(numbers["acg_at"]) == {"2", "6"}
+    for name, metric in (
+        ("precision_at", brute.precision),
+        ("recall_at", brute.recall),
+        ("ndcg_at", brute.ndcg),
+        ("acg_at", brute.acg),
+    ):
+        for at, value in numbers[name].items():
+            np.testing.assert_allclose(value, mean(metric, int(at)), rtol=1e-12)
+    within = (distance <= 2) & (gains > 0)
+    recall = within.sum(axis=1) / np.maximum((gains > 0).sum(axis=1), 1)
+    np.testing.assert_allclose(numbers["recall_at_radius_2"], recall.mean())
+
+
+def test_hits_denominator_equals_brute_force():
+    queries, database = random_codes(6, 10), random_codes(40, 10)
+    values = []
+    for code, label in zip(queries.codes, queries.labels, strict=True):
+        distance = [int(np.unpackbits(code ^ other).sum()) for other in database.codes]
+        hits = np.array(brute.by_index(distance, database.labels @ label))[:7] > 0
+        places = np.flatnonzero(hits) + 1
+        values.append((np.arange(1, len(places) + 1) / places).mean() if len(places) else 0)
+    got = evaluate(queries, database, 10, 7)["map_index_hits"]
+    np.testing.assert_allclose(got, np.mean(values))
+
+
+@pytest.mark.parametrize("case", ["one item", "nothing relevant", "k larger than the database"])
+def test_degenerate_databases_give_finite_numbers_that_json_can_hold(case):
+    queries, database = random_codes(5, 8), random_codes(1 if case == "one item" else 12, 8)
+    if case == "nothing relevant":
+        database = Coded(database.codes, np.zeros_like(database.labels))
+    numbers = json.loads(json.dumps(evaluate(queries, database, 8, 5000)))
+    for value in (numbers["map"], numbers["recall_at_radius_2"], numbers["bit_correlation"]):
+        assert 0 <= value <= 1
+    low, high = numbers["map_interval"]
+    assert low <= numbers["map"] <= high
+    if case == "nothing relevant":
+        assert numbers["map"] == high == numbers["recall_at_radius_2"] == 0
+        assert set(numbers["recall_at"].values()) == {0.0}
+
+
+def test_the_interval_holds_the_mean_and_shrinks_with_queries():
+    database = random_codes(200, 6)
+    widths = []
+    for count in (20, 500):
+        numbers = evaluate(random_codes(count, 6), database, 6)
+        low, high = numbers["map_interval"]
+        assert low < numbers["map"] < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2

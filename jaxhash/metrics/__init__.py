@@ -1,1 +1,1 @@
-"""Retrieval metrics: exact under ties, in blocks, on packed codes. NumPy alone."""
+"""Retrieval metrics: exact under ties, from one histogram a query. NumPy alone."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxhash.metrics import ranking
-from jaxhash.metrics.ranking import Histogram
+from jaxhash.metrics.histograms import Histogram
 
 
 class PrecisionRecall(NamedTuple):
@@ -45,3 +45,16 @@ def precision_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
     [1.  1.  0.5]
     """
     return np.array([(ranking.hits_at(counts, n) / n).mean() for n in numbers])
+
+
+def recall_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
+    """Computes mean R@N over the queries for several N, in expectation over ties.
+
+    A query without relevant items has recall 0.
+
+    >>> import numpy as np
+    >>> print(recall_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
+    [0.5 1.  1. ]
+    """
+    relevant = np.maximum(counts.relevant.sum(axis=1), 1)
+    return np.array([(ranking.hits_at(counts, n) / relevant).mean() for n in numbers])

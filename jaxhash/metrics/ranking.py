@@ -5,38 +5,9 @@ their order depends on how the database happens to be stored. The functions that
 average over all orders of the tied items, exactly; a histogram is all that they need.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
-
-class Histogram(NamedTuple):
-    """How many items lie at each distance from a query, and how many of them are relevant.
-
-    items: int64 [q k+1]. relevant: int64 [q k+1].
-    """
-
-    items: np.ndarray
-    relevant: np.ndarray
-
-
-def histogram(distance: np.ndarray, relevant: np.ndarray, bits: int) -> Histogram:
-    """Counts the items, and the relevant items, at every distance.
-
-    Args:
-      distance: [q n] integers in 0..bits.
-      relevant: bool [q n].
-      bits: k.
-
-    >>> import numpy as np
-    >>> counts = histogram(np.array([[0, 2, 2]]), np.array([[True, False, True]]), bits=2)
-    >>> print(counts.items, counts.relevant)
-    [[1 0 2]] [[1 0 1]]
-    """
-    bins = bits + 1
-    keyed = distance + np.uint16(bins) * relevant
-    counts = np.stack([np.bincount(row, minlength=2 * bins) for row in keyed])
-    return Histogram(items=counts[:, :bins] + counts[:, bins:], relevant=counts[:, bins:])
+from jaxhash.metrics.histograms import Histogram, before, ranked
 
 
 def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
@@ -66,15 +37,17 @@ def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
     >>> print(average_precision(two_tied))
     [0.75]
     """
-    items, relevant = (x.astype(np.float64) for x in counts)
-    nearer, nearer_relevant = _before(items), _before(relevant)
-    ranked = items if at is None else np.clip(at - nearer, 0, items)
+    items, relevant = (x.astype(np.float64) for x in counts[:2])
+    nearer, nearer_relevant = before(items), before(relevant)
+    counted = ranked(items, at)
     slope = np.where(items > 1, (relevant - 1) / np.maximum(items - 1, 1), 0)
-    harmonic = np.concatenate([[0.0], np.cumsum(1 / np.arange(1, items.sum(axis=1).max() + 1))])
-    span = harmonic[(nearer + ranked).astype(int)] - harmonic[nearer.astype(int)]
-    inner = slope * ranked + (nearer_relevant + 1 - (nearer + 1) * slope) * span
+    harmonic = np.concatenate(
+        [[0.0], np.cumsum(1 / np.arange(1, items.sum(axis=1).max(initial=0) + 1))]
+    )
+    span = harmonic[(nearer + counted).astype(int)] - harmonic[nearer.astype(int)]
+    inner = slope * counted + (nearer_relevant + 1 - (nearer + 1) * slope) * span
     total = (relevant / np.maximum(items, 1) * inner).sum(axis=1)
-    return total / np.maximum(_attainable(relevant.sum(axis=1), at), 1)
+    return total / np.maximum(attainable(relevant.sum(axis=1), at), 1)
 
 
 def average_precision_by_index(
@@ -83,7 +56,9 @@ def average_precision_by_index(
     at: int | None = None,
     denominator: str = "attainable",
 ) -> np.ndarray:
-    """Computes AP of each query with tied items in the order of the database.
+    """Computes AP of each query with tied items in the order of the database, by sorting a matrix.
+
+    For distances that are at hand; `counting.count` does without such a matrix.
 
     Args:
       distance: [q n].
@@ -103,7 +78,7 @@ def average_precision_by_index(
     order = np.argsort(distance, axis=1, kind="stable")[:, :at]
     hits = np.take_along_axis(relevant, order, axis=1)
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
-    count = hits.sum(axis=1) if denominator == "hits" else _attainable(relevant.sum(axis=1), at)
+    count = hits.sum(axis=1) if denominator == "hits" else attainable(relevant.sum(axis=1), at)
     return (precision * hits).sum(axis=1) / np.maximum(count, 1)
 
 
@@ -125,6 +100,20 @@ def precision_within(counts: Histogram, radius: int) -> np.ndarray:
     return counts.relevant[:, : radius + 1].sum(axis=1) / np.maximum(found, 1)
 
 
+def recall_within(counts: Histogram, radius: int) -> np.ndarray:
+    """Computes the share of the relevant items that lie within a Hamming radius, R@H<=r.
+
+    Returns:
+      float64 [q] in [0, 1]; 0 for a query without relevant items.
+
+    >>> import numpy as np
+    >>> counts = Histogram(items=np.array([[1, 1, 5]]), relevant=np.array([[1, 0, 3]]))
+    >>> print(recall_within(counts, 1))
+    [0.25]
+    """
+    return counts.relevant[:, : radius + 1].sum(axis=1) / np.maximum(counts.relevant.sum(axis=1), 1)
+
+
 def hits_at(counts: Histogram, number: int) -> np.ndarray:
     """Expects how many of the first `number` items are relevant, over the orders of tied items.
 
@@ -137,14 +126,10 @@ def hits_at(counts: Histogram, number: int) -> np.ndarray:
     >>> print(hits_at(Histogram(items=np.array([[1, 4]]), relevant=np.array([[1, 2]])), 3))
     [2.]
     """
-    ranked = np.clip(number - _before(counts.items), 0, counts.items)
-    return (counts.relevant / np.maximum(counts.items, 1) * ranked).sum(axis=1)
+    share = counts.relevant / np.maximum(counts.items, 1)
+    return (share * ranked(counts.items, number)).sum(axis=1)
 
 
-def _before(counts: np.ndarray) -> np.ndarray:
-    """Sums what lies strictly nearer than each distance."""
-    return np.cumsum(counts, axis=1) - counts
-
-
-def _attainable(relevant: np.ndarray, at: int | None) -> np.ndarray:
+def attainable(relevant: np.ndarray, at: int | None) -> np.ndarray:
+    """Bounds the hits [q] that the first `at` items can hold: the denominator of AP@k."""
     return relevant if at is None else np.minimum(relevant, at)

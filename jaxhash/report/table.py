@@ -52,6 +52,8 @@ def compare(columns: dict[str, dict]) -> str:
 def markdown(runs: dict[str, dict]) -> str:
     """Lays out runs as a Markdown table with their provenance.
 
+    Behind the mAP stands its 95 % interval over the queries, where a run has one.
+
     Args:
       runs: name to what a `results.json` holds.
 
@@ -70,7 +72,7 @@ def markdown(runs: dict[str, dict]) -> str:
                 str(run["bits"]),
                 str(run["seed"]),
                 run["weights"],
-                f"{run['map']:.4f}",
+                f"{run['map']:.4f}{_interval([run])}",
                 f"{run['at_start']['map']:.4f}" if run["at_start"] else "",
                 f"{run['map_index']:.4f}",
                 f"{run['precision_at_radius_2']:.4f}",
@@ -83,8 +85,10 @@ def markdown(runs: dict[str, dict]) -> str:
 def over_seeds(runs: Iterable[dict]) -> str:
     """Lays out systems as a Markdown table: mean and deviation over seeds, and the paper's figure.
 
-    The deviation is that of a sample, with n - 1. What differs in anything but the seed stands in a
-    row of its own, though the row does not say in what: `jaxhash.report` does.
+    The deviation is that of a sample, with n - 1. Behind it, where every run of a row has one, is
+    the 95 % interval over the queries, its ends averaged over the seeds. What differs in anything
+    but the seed stands in a row of its own, though the row does not say in what: `jaxhash.report`
+    does.
 
     >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
     >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
@@ -106,7 +110,7 @@ def over_seeds(runs: Iterable[dict]) -> str:
             (
                 *map(str, key),
                 str(len(group)),
-                spread([run["map"] for run in group]),
+                spread([run["map"] for run in group]) + _interval(group),
                 spread([run["precision_at_radius_2"] for run in group]),
                 f"{paper:.4f}" if paper else "",
             )
@@ -184,6 +188,18 @@ def spread(values: list[float]) -> str:
     """
     deviation = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.4f}{deviation}"
+
+
+def _interval(runs: list[dict]) -> str:
+    """Writes the interval of mAP, averaged over runs; nothing where an older one has none.
+
+    >>> _interval([{"map_interval": [0.409, 0.441]}]), _interval([{}])
+    (' [0.41, 0.44]', '')
+    """
+    if not all("map_interval" in run for run in runs):
+        return ""
+    low, high = (statistics.mean(run["map_interval"][end] for run in runs) for end in (0, 1))
+    return f" [{low:.2f}, {high:.2f}]"
 
 
 def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

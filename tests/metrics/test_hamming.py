@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from jaxhash.metrics import hamming
-from jaxhash.metrics.hamming import Coded
 
 RANDOM = np.random.RandomState(0)
 
@@ -15,12 +14,16 @@ def test_distances_count_the_bits_that_differ(bits):
     assert np.array_equal(hamming.distances(*pack), expected)
 
 
-def test_blocks_cover_every_query_once_in_order(monkeypatch):
-    monkeypatch.setattr(hamming, "BLOCK_PAIRS", 20)
-    codes, labels = RANDOM.randint(0, 256, (7, 2), np.uint8), RANDOM.randint(0, 2, (7, 3))
-    items = Coded(codes, labels)
-    pieces = list(hamming.blocks(items, items))
-    assert len(pieces) > 1
-    distance, relevant = (np.concatenate(part) for part in zip(*pieces, strict=True))
-    assert np.array_equal(distance, hamming.distances(codes, codes))
-    assert np.array_equal(relevant, [[bool((a & b).any()) for b in labels] for a in labels])
+def test_slices_do_not_matter(monkeypatch):
+    queries, database = (RANDOM.randint(0, 256, (n, 10), np.uint8) for n in (3, 50))
+    whole = hamming.distances(queries, database)
+    monkeypatch.setattr(hamming, "SLICE", 7)
+    assert np.array_equal(hamming.distances(queries, database), whole)
+
+
+def test_bits_shared_are_counted_too():
+    labels = RANDOM.randint(0, 2, (20, 81))
+    words = hamming.words(np.packbits(labels.astype(bool), axis=1))
+    shared = np.empty(20, np.uint8)
+    hamming.count_bits(np.bitwise_and, words[:, 4], words, shared)
+    assert np.array_equal(shared, labels @ labels[4])

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash.metrics import curves, ranking
-from jaxhash.metrics.ranking import Histogram
+from jaxhash.metrics import curves, histograms, ranking
+from jaxhash.metrics.histograms import Histogram
 
 RANDOM = np.random.RandomState(0)
 
@@ -67,7 +67,7 @@ def test_average_precision_is_the_mean_over_random_orders(at):
         ap_of_order(hits, at or 400, relevant.sum())
         for hits in shuffled_orders(distance, relevant, 2000)
     ]
-    counts = ranking.histogram(distance[None], relevant[None], bits=8)
+    counts = histograms.histogram(distance[None], relevant[None], bits=8)
     got = ranking.average_precision(counts, at)[0]
     error = np.std(samples) / np.sqrt(len(samples))
     assert abs(got - np.mean(samples)) < 4 * error
@@ -87,7 +87,7 @@ def test_by_index_is_the_textbook_definition_on_a_stable_sort(retrieval, at):
 def test_without_ties_both_orders_agree(retrieval, at):
     _, relevant, _ = retrieval
     distance = RANDOM.permutation(relevant.shape[1])[None]
-    counts = ranking.histogram(distance, relevant, bits=relevant.shape[1])
+    counts = histograms.histogram(distance, relevant, bits=relevant.shape[1])
     for k in (None, at):
         by_index = ranking.average_precision_by_index(distance, relevant, k)
         np.testing.assert_allclose(ranking.average_precision(counts, k), by_index, atol=1e-12)
@@ -98,19 +98,21 @@ def test_order_of_the_database_changes_nothing_under_exact_ties(retrieval, rando
     distance, relevant, bits = retrieval
     order = list(range(distance.shape[1]))
     random.shuffle(order)
-    straight = ranking.histogram(distance, relevant, bits)
-    shuffled = ranking.histogram(distance[:, order], relevant[:, order], bits)
+    straight = histograms.histogram(distance, relevant, bits)
+    shuffled = histograms.histogram(distance[:, order], relevant[:, order], bits)
     assert np.array_equal(straight.items, shuffled.items)
     assert np.array_equal(straight.relevant, shuffled.relevant)
 
 
 @given(retrievals(), st.integers(1, 12))
 def test_every_metric_stays_between_0_and_1(retrieval, at):
-    counts = ranking.histogram(*retrieval)
+    counts = histograms.histogram(*retrieval)
     values = [
         ranking.average_precision(counts),
         ranking.average_precision(counts, at),
         ranking.precision_within(counts, 2),
+        ranking.recall_within(counts, 2),
+        curves.recall_at(counts, [at]),
         ranking.hits_at(counts, at) / at,
         *curves.precision_recall(counts),
     ]
@@ -131,9 +133,14 @@ def test_nothing_within_the_radius_counts_as_0():
     assert ranking.precision_within(counts, 2).tolist() == [0.0, 0.5]
 
 
+def test_recall_within_a_radius():
+    counts = Histogram(np.array([[1, 2, 1, 6], [3, 0, 0, 0]]), np.array([[0, 2, 1, 5], [0] * 4]))
+    assert ranking.recall_within(counts, 2).tolist() == [3 / 8, 0.0]
+
+
 def test_precision_at_n_is_the_mean_over_random_orders():
     distance, relevant = RANDOM.randint(0, 4, size=30), RANDOM.rand(30) < 0.4
-    counts = ranking.histogram(distance[None], relevant[None], bits=4)
+    counts = histograms.histogram(distance[None], relevant[None], bits=4)
     for number in (1, 7, 30):
         samples = [h[:number].mean() for h in shuffled_orders(distance, relevant, 3000)]
         got = curves.precision_at(counts, [number])[0]

@@ -37,3 +37,13 @@ def test_curves_draw_several_runs(tmp_path):
 def test_the_table_says_what_map_is_over():
     text = table.compare({"a": {**NUMBERS, "map": 0.1}, "b": NUMBERS})
     assert "0.1000    0.5000" in text and "first 100 items" in text
+
+
+def test_an_interval_stands_behind_the_map_where_a_run_has_one():
+    run = {"name": "dah", "bits": 48, "protocol": "p", "steps": 9, "seed": 0, "weights": "none"}
+    run |= {**NUMBERS, "at_start": None, "provenance": {"code": "c", "hardware": "h"}}
+    newer = run | {"map_interval": [0.4849, 0.5151]}
+    rows = table.markdown({"old": run, "new": newer}).splitlines()
+    assert "| 0.5000 |" in rows[2] and "| 0.5000 [0.48, 0.52] |" in rows[3]
+    assert "0.5000 +- 0.0000 [0.48, 0.52] |" in table.over_seeds([newer, newer])
+    assert "0.5000 +- 0.0000 |" in table.over_seeds([newer, run])

@@ -1,0 +1,89 @@
+"""Places within ties, without a sort: how many items at the same distance come before each.
+
+Among n items at k + 1 distances, a stable sort would tell the place of every item; this tells those
+of the relevant ones, and how many items lie at each distance, in bitwise operations over 64 items
+at once. Measured at 59,000 items of 48 bits with one in ten relevant it takes half the time of
+NumPy's radix sort with the look-ups and counts around it, and its tables stay in the cache.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+SLICE = 1 << 16
+FROM = np.uint64(2**64 - 1) << np.arange(64, dtype=np.uint64)
+
+
+class Places(NamedTuple):
+    """Distances and places of some items, and the sizes of all ties.
+
+    items: int64 [k+1], how many of all items lie at each distance.
+    distance: unsigned [r]. before: int64 [r], how many at the same distance come earlier.
+    """
+
+    items: np.ndarray
+    distance: np.ndarray
+    before: np.ndarray
+
+
+def places(distance: np.ndarray, chosen: np.ndarray, bits: int) -> Places:
+    """Finds the places of chosen items among those at their distance, in the given order.
+
+    Args:
+      distance: uint8 or uint16 [n], in 0..bits.
+      chosen: [r] indices of items, growing.
+      bits: k.
+
+    >>> import numpy as np
+    >>> found = places(np.array([1, 0, 1, 1], np.uint8), np.array([1, 3]), bits=1)
+    >>> print(found.items, found.distance, found.before)
+    [1 3] [0 1] [0 2]
+    """
+    items = np.zeros(bits + 1, np.int64)
+    of_chosen = distance.take(chosen)
+    before = np.empty(len(chosen), np.int64)
+    for start in range(0, len(distance), SLICE):
+        piece = distance[start : start + SLICE]
+        masks = equal_to_each(piece, bits)
+        width = masks.shape[1]
+        until = np.bitwise_count(masks).cumsum(axis=1, dtype=np.int32)
+        part = slice(*np.searchsorted(chosen, (start, start + SLICE)))
+        place = chosen[part] - start
+        word = np.multiply(of_chosen[part], width, dtype=np.intp)
+        word += place >> 6
+        # Those up to the end of the word of 64, less those of the word from the item onwards.
+        after = masks.ravel().take(word)
+        after &= FROM.take(place & 63)
+        before[part] = until.ravel().take(word)
+        before[part] -= np.bitwise_count(after)
+        before[part] += items.take(of_chosen[part])
+        items += until[:, -1]
+        items[0] -= width * 64 - len(piece)  # the last word is filled up with 0
+    return Places(items, of_chosen, before)
+
+
+def equal_to_each(distance: np.ndarray, bits: int) -> np.ndarray:
+    """Marks the items at each distance 0..k.
+
+    The binary digits of the distances are packed to planes, 64 items a word, and every plane parts
+    what the planes before it marked.
+
+    Returns:
+      uint64 [k+1 words], first item lowest; the last word filled up as if with distance 0.
+
+    >>> import numpy as np
+    >>> print(equal_to_each(np.array([2, 0, 2], np.uint8), bits=2)[2])
+    [5]
+    """
+    length = -(-len(distance) // 64)
+    marks = np.empty((bits + 1, length), np.uint64)
+    marks[0] = FROM[0]
+    plane = np.zeros(length, np.uint64)
+    for digit in range(bits.bit_length()):
+        ones = np.packbits(distance & distance.dtype.type(1 << digit), bitorder="little")
+        plane.view(np.uint8)[: len(ones)] = ones
+        known = 1 << digit
+        without, having = marks[: min(known, bits + 1 - known)], marks[known : 2 * known]
+        np.bitwise_and(without, plane, out=having)
+        without ^= having
+    return marks
