@@ -15,6 +15,10 @@ DATABASES = ("rest", "rest and train", "train")
 class Protocol:
     """A rule that splits a data set.
 
+    Where images have several labels, classes take turns in their order, and an image counts for the
+    class that draws it alone: one that has been drawn is not drawn again. So queries and training
+    images are as many as with one label each, and show some classes more often than others.
+
     Attributes:
       query_per_class: queries drawn from each class of all images; None takes the official test
         part as queries and the official training part for training.
@@ -58,7 +62,7 @@ def split(
 
     Args:
       protocol: the rule.
-      labels: [n l] 0 or 1; exactly one 1 a row where the protocol draws from classes.
+      labels: [n l] 0 or 1.
       parts: [n] the official part of each image, "train" or "test".
       ids: [n] distinct names of the images.
       seed: of the draw and of the order of the database.
@@ -71,7 +75,7 @@ def split(
     if protocol.query_per_class is None:
         query, train = np.flatnonzero(parts == "test"), np.flatnonzero(parts == "train")
     else:
-        query, train = _draw(protocol, labels.argmax(axis=1), labels.shape[1], random)
+        query, train = _draw(protocol, labels, random)
     if protocol.database == "train":
         database = train
     else:
@@ -82,13 +86,15 @@ def split(
     return Split(train, query, database, _checksum(ids, train, query, database))
 
 
-def _draw(protocol: Protocol, classes: np.ndarray, count: int, random: np.random.RandomState):
+def _draw(protocol: Protocol, labels: np.ndarray, random: np.random.RandomState):
     query, train = [], []
-    for label in range(count):
-        members = random.permutation(np.flatnonzero(classes == label))
+    left = np.ones(len(labels), bool)
+    end = protocol.query_per_class + protocol.train_per_class
+    for column in labels.T:
+        members = random.permutation(np.flatnonzero((column > 0) & left))[:end]
+        left[members] = False
         query.append(members[: protocol.query_per_class])
-        end = protocol.query_per_class + protocol.train_per_class
-        train.append(members[protocol.query_per_class : end])
+        train.append(members[protocol.query_per_class :])
     return np.concatenate(query), np.concatenate(train)
 
 
