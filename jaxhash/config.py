@@ -31,8 +31,10 @@ def base() -> ConfigDict:
     config.data = ConfigDict()
     config.data.name = "cifar10"  # a file of jaxhash/data/sets
     config.data.protocol = "cifar10_54k"
-    config.data.dir = placeholder(str)  # where TFDS data sets lie; unset: TFDS's default
+    # Where TFDS data sets lie; unset: TFDS's default. For folder and manifest: one's own images.
+    config.data.dir = placeholder(str)
     config.data.size = 224  # pixels of the network's input
+    config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
     config.data.mean = (0.485, 0.456, 0.406)
@@ -142,6 +144,7 @@ def check(config: ConfigDict) -> None:
         ("model.bits", 1 <= config.model.bits <= 4096, "a whole number from 1 to 4096"),
         ("model.dtype", config.model.dtype in ("float32", "bfloat16"), "float32 or bfloat16"),
         ("data.size", config.data.size >= 8, "at least 8 pixels"),
+        ("data.stored", config.data.stored >= 0, "0 for data.size, or a number of pixels"),
         ("data.pad", config.data.pad >= 0, "0 or more pixels"),
         ("train.batch_size", config.train.batch_size >= 2, "at least 2, or there are no pairs"),
         ("eval.batch_size", config.eval.batch_size >= 1, "at least 1"),

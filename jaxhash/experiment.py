@@ -46,7 +46,8 @@ class Experiment:
         self._loss = _loss(config.loss)
         self._check_network()
         optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
-        self.pool = sources.load(config.data.name, config.data.dir)
+        side = config.data.stored or config.data.size
+        self.pool = sources.load(config.data.name, config.data.dir, side)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )

@@ -36,13 +36,15 @@ class Contents(NamedTuple):
     """All that a data set of our own holds.
 
     classes: names of the classes. entries: the images, gone through once. channels: 1 or 3.
-    shape: (height, width) where all images have the same.
+    shape: (height, width) where all images have the same. digest: of what changes when one's own
+    images do.
     """
 
     classes: Sequence[str]
     entries: Iterable[Entry]
     channels: int = 3
     shape: tuple[int | None, int | None] = (None, None)
+    digest: str = ""
 
 
 class Jaxhash(tfds.core.GeneratorBasedBuilder):
@@ -77,7 +79,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         return {"train": self._generate_examples()}
 
     def _generate_examples(self) -> Iterator[tuple[int, dict]]:
-        skipped = []
+        skipped, written = [], 0
         title = f"prepare {self.builder_config.name}"
         entries = tqdm(self._contents.entries, title, leave=False, disable=None)
         for number, entry in enumerate(entries):
@@ -91,11 +93,31 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
                 reason = (str(error).splitlines() or [type(error).__name__])[0]
                 skipped.append(f"{entry.id}\t{reason}\n")
                 continue
+            written += 1
             row = {"id": entry.id, "image": content, "labels": list(entry.labels)}
             yield number, {**row, "part": entry.part}
+        if not written:
+            raise UserError(
+                f"{self.builder_config.name}: none of {len(skipped)} files is a picture"
+            )
         if skipped:
             # Into the unfinished folder, which becomes the data set as a whole or not at all.
             Path(self.data_dir, SKIPPED).write_text("".join(skipped), encoding="utf-8")
+
+
+def originals(root: Path, name: str, required: bool = True) -> Path:
+    """Returns where TFDS expects what nobody but the user can download.
+
+    Raises:
+      UserError: it is not there, and `required`.
+    """
+    folder = root / "downloads" / "manual" / name
+    if required and not folder.is_dir():
+        raise UserError(
+            f"data set {name} is not prepared under {root}, and {folder} is not there to prepare "
+            f"it from; jaxhash/data/sets/{name}.py says what belongs there"
+        )
+    return folder
 
 
 def write(contents: Contents, config: str, root: Path) -> None:

@@ -1,7 +1,7 @@
 """Data sets out of TFDS: array_record files, read without TensorFlow."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +30,7 @@ class DataSet:
       contents: of a data set of our own, named "jaxhash/...": from `data.dir` to what it is
         prepared from; None for a stock data set.
       channels: of the images, 1 or 3.
+      own: whether `data.dir` is where the user's own images lie, and not where TFDS keeps data.
     """
 
     tfds_name: str
@@ -37,6 +38,7 @@ class DataSet:
     protocols: Mapping[str, protocols.Protocol]
     contents: Callable[[Path], prepare.Contents] | None = None
     channels: int = 3
+    own: bool = False
 
 
 class Pool(NamedTuple):
@@ -93,32 +95,74 @@ def defaults(name: str) -> dict[str, Any]:
     }
 
 
-def load(name: str, data_dir: str | None) -> Pool:
+def load(name: str, data_dir: str | None, side: int = 224) -> Pool:
     """Reads a prepared data set whole; one of our own prepares itself first.
 
     Args:
       name: a file of `jaxhash.data.sets`.
       data_dir: where TFDS data sets lie; None is TFDS's own default, `$TFDS_DATA_DIR` or
-        `~/tensorflow_datasets`.
+        `~/tensorflow_datasets`. For `folder` and `manifest`, where these lie.
+      side: pixels of the height and width that images are brought to, where they differ in size.
 
     Raises:
       UserError: the data are absent, damaged, or not in array_record form.
     """
     dataset = describe(name)
-    root = Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
-    folder = _prepared_folder(root / dataset.tfds_name)
-    if folder is None and dataset.contents is not None:
-        prepare.write(dataset.contents(root), Path(dataset.tfds_name).name, root)
+    if dataset.own:
+        root, folder = _prepare_own(name, dataset, data_dir)
+    else:
+        root = _root(data_dir)
         folder = _prepared_folder(root / dataset.tfds_name)
+        if folder is None and dataset.contents is not None:
+            prepare.write(dataset.contents(root), name, root)
+            folder = _prepared_folder(root / dataset.tfds_name)
     if folder is None:
-        raise UserError(
-            f"data set {name} is not prepared under {root}; give the folder that holds "
-            f"{dataset.tfds_name}/ with --config.data.dir=PATH, or prepare it once: "
-            f"pip install 'jaxhash[prepare]' && tfds build {dataset.tfds_name} "
-            f"--file_format=array_record --data_dir={root}; configs/quickstart.py needs no data"
-        )
+        raise _absent(name, dataset.tfds_name, root)
     _report_skipped(name, folder)
-    return _read(folder, dataset)
+    return _read(folder, dataset, side)
+
+
+def class_names(tfds_name: str, root: Path) -> list[str]:
+    """Returns the classes of a stock data set; raises UserError where it is not prepared."""
+    folder = _prepared_folder(root / tfds_name)
+    if folder is None:
+        raise _absent(tfds_name, tfds_name, root)
+    return tfds.builder_from_directory(folder).info.features["label"].names
+
+
+def examples(tfds_name: str, root: Path, split: str) -> Iterator[dict]:
+    """Goes through a split of a stock data set; its images are the bytes of their files."""
+    folder = _prepared_folder(root / tfds_name)
+    try:
+        source = _source(tfds.builder_from_directory(folder), split)
+        for start in range(0, len(source), CHUNK):
+            yield from source.__getitems__(list(range(start, min(start + CHUNK, len(source)))))
+    except Exception as error:
+        raise damaged(str(folder), error) from error
+
+
+def _root(data_dir: str | None) -> Path:
+    return Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
+
+
+def _prepare_own(name: str, dataset: DataSet, data_dir: str | None) -> tuple[Path, Path | None]:
+    """Prepares one's own images where TFDS keeps data; anew whenever they have changed."""
+    if data_dir is None:
+        raise UserError(f"data.name={name} needs --config.data.dir=PATH, where your images lie")
+    contents, root = dataset.contents(Path(data_dir).expanduser()), _root(None)
+    config = f"{name}_{contents.digest}"
+    if _prepared_folder(root / "jaxhash" / config) is None:
+        prepare.write(contents, config, root)
+    return root, _prepared_folder(root / "jaxhash" / config)
+
+
+def _absent(name: str, tfds_name: str, root: Path) -> UserError:
+    return UserError(
+        f"data set {name} is not prepared under {root}; give the folder that holds "
+        f"{tfds_name}/ with --config.data.dir=PATH, or prepare it once: "
+        f"pip install 'jaxhash[prepare]' && tfds build {tfds_name} "
+        f"--file_format=array_record --data_dir={root}; configs/quickstart.py needs no data"
+    )
 
 
 def _prepared_folder(folder: Path) -> Path | None:
@@ -133,7 +177,7 @@ def _report_skipped(name: str, folder: Path) -> None:
         print(f"{name}: {count:,} files could not be read and are left out, listed in {path}")
 
 
-def _read(folder: Path, dataset: DataSet) -> Pool:
+def _read(folder: Path, dataset: DataSet, side: int) -> Pool:
     try:
         builder = tfds.builder_from_directory(folder)
         sources = {part: _source(builder, part) for part in dataset.parts}
@@ -143,7 +187,8 @@ def _read(folder: Path, dataset: DataSet) -> Pool:
             names = features["labels"].feature.names
         else:
             names = features["label"].names
-        shape = features["image"].shape
+        height, width, channels = features["image"].shape
+        shape = (height or side, width or side, channels)
     except Exception as error:
         raise damaged(str(folder), error) from error
     ids, labels, parts = (sum(column, []) for column in zip(*columns, strict=True))
