@@ -1,5 +1,6 @@
 """Data sets out of TFDS: array_record files, read without TensorFlow."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxhash import registry
-from jaxhash.data import prepare, protocols
+from jaxhash.data import prepare, protocols, stream
 from jaxhash.data.augment import IMAGENET_MEAN, IMAGENET_STD
 from jaxhash.data.stored import AS_BYTES, StoredImages, damaged
 from jaxhash.errors import UserError, nearest
@@ -42,13 +43,13 @@ class DataSet:
 
 
 class Pool(NamedTuple):
-    """All images of a data set, in memory.
+    """All images of a data set.
 
-    pixels: uint8 [n h w c]. labels: uint8 [n l], 0 or 1. parts: [n] official split of each image.
-    ids: [n] names. class_names: l names.
+    pixels: uint8 [n h w c], in memory or `StoredImages`, which are indexed alike. labels: uint8
+    [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names. class_names: l names.
     """
 
-    pixels: np.ndarray
+    pixels: stream.Pixels
     labels: np.ndarray
     parts: np.ndarray
     ids: np.ndarray
@@ -95,14 +96,17 @@ def defaults(name: str) -> dict[str, Any]:
     }
 
 
-def load(name: str, data_dir: str | None, side: int = 224) -> Pool:
-    """Reads a prepared data set whole; one of our own prepares itself first.
+def load(
+    name: str, data_dir: str | None, side: int = 224, resident_bytes: float = math.inf
+) -> Pool:
+    """Reads a prepared data set; one of our own prepares itself first.
 
     Args:
       name: a file of `jaxhash.data.sets`.
       data_dir: where TFDS data sets lie; None is TFDS's own default, `$TFDS_DATA_DIR` or
         `~/tensorflow_datasets`. For `folder` and `manifest`, where these lie.
       side: pixels of the height and width that images are brought to, where they differ in size.
+      resident_bytes: images that take more than this, decoded, stay on disk.
 
     Raises:
       UserError: the data are absent, damaged, or not in array_record form.
@@ -119,7 +123,7 @@ def load(name: str, data_dir: str | None, side: int = 224) -> Pool:
     if folder is None:
         raise _absent(name, dataset.tfds_name, root)
     _report_skipped(name, folder)
-    return _read(folder, dataset, side)
+    return _read(folder, dataset, side, resident_bytes)
 
 
 def class_names(tfds_name: str, root: Path) -> list[str]:
@@ -177,7 +181,7 @@ def _report_skipped(name: str, folder: Path) -> None:
         print(f"{name}: {count:,} files could not be read and are left out, listed in {path}")
 
 
-def _read(folder: Path, dataset: DataSet, side: int) -> Pool:
+def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float) -> Pool:
     try:
         builder = tfds.builder_from_directory(folder)
         sources = {part: _source(builder, part) for part in dataset.parts}
@@ -192,18 +196,13 @@ def _read(folder: Path, dataset: DataSet, side: int) -> Pool:
     except Exception as error:
         raise damaged(str(folder), error) from error
     ids, labels, parts = (sum(column, []) for column in zip(*columns, strict=True))
-    images = StoredImages(str(folder), list(sources.values()), shape)
+    pixels = StoredImages(str(folder), list(sources.values()), shape)
     matrix = np.zeros((len(ids), len(names)), np.uint8)
     for row, classes in enumerate(labels):
         matrix[row, classes] = 1
-    return Pool(_decoded(images, dataset.tfds_name), matrix, np.array(parts), np.array(ids), names)
-
-
-def _decoded(images: StoredImages, title: str) -> np.ndarray:
-    pixels = np.empty(images.shape, np.uint8)
-    for start in _chunks(len(images), f"decode {title}"):
-        pixels[start : start + CHUNK] = images[start : start + CHUNK]
-    return pixels
+    if pixels.nbytes <= resident_bytes:
+        pixels = stream.take(pixels, np.arange(len(pixels)), f"decode {folder}")
+    return Pool(pixels, matrix, np.array(parts), np.array(ids), names)
 
 
 def _source(builder: tfds.core.DatasetBuilder, part: str) -> Any:

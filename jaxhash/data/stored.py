@@ -1,5 +1,6 @@
 """Images as they lie in array_record files, decoded when they are asked for."""
 
+import copy
 import io
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +31,9 @@ class StoredImages:
     def __init__(self, folder: str, sources: Sequence[Any], shape: tuple[int, int, int]):
         """Takes array_record data sources with undecoded images, and the shape to decode to."""
         self._folder, self._sources = folder, tuple(sources)
-        self._ends = np.cumsum([len(source) for source in sources])
-        self.shape = (int(self._ends[-1]), *shape)
+        self._starts = np.cumsum([0, *(len(source) for source in sources)])
+        self._rows = np.arange(self._starts[-1])
+        self.shape = (len(self._rows), *shape)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -43,20 +45,26 @@ class StoredImages:
 
     def __getitem__(self, index: Any) -> np.ndarray:
         """Decodes images: a slice, or an array of numbers of any shape [...] to [... h w c]."""
-        positions = np.arange(len(self))[index]
-        images = np.empty((positions.size, *self.shape[1:]), np.uint8)
-        which = np.searchsorted(self._ends, positions.reshape(-1), side="right")
-        starts = np.concatenate([[0], self._ends])
+        rows = self._rows[index]
+        images = np.empty((rows.size, *self.shape[1:]), np.uint8)
+        which = np.searchsorted(self._starts, rows.reshape(-1), side="right") - 1
         for number, source in enumerate(self._sources):
-            rows = np.flatnonzero(which == number)
-            wanted = positions.reshape(-1)[rows] - starts[number]
+            places = np.flatnonzero(which == number)
+            wanted = rows.reshape(-1)[places] - self._starts[number]
             try:
                 examples = source.__getitems__(wanted.tolist())
-                for row, example in zip(rows, examples, strict=True):
-                    images[row] = decode(example["image"], self.shape[1:])
+                for place, example in zip(places, examples, strict=True):
+                    images[place] = decode(example["image"], self.shape[1:])
             except Exception as error:
                 raise damaged(self._folder, error) from error
-        return images.reshape(*positions.shape, *self.shape[1:])
+        return images.reshape(*rows.shape, *self.shape[1:])
+
+    def select(self, positions: np.ndarray) -> "StoredImages":
+        """Returns some of the images [b], still stored."""
+        selected = copy.copy(self)
+        selected._rows = self._rows[positions]
+        selected.shape = (len(selected._rows), *self.shape[1:])
+        return selected
 
 
 def decode(content: bytes, shape: tuple[int, int, int]) -> np.ndarray:
