@@ -2,8 +2,8 @@
 
   python -m jaxhash.main --config=configs/adh.py:bits=48
 
-Arguments: bits, dataset (cifar10), attention (cbam; none for the network without), backbone
-(alexnet, vgg16, resnet18, ...), scale (paper, small).
+Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (cbam; none for the
+network without), backbone (alexnet, vgg16, resnet18, ...), scale (paper, small).
 
 scale=paper: the abstract names a convolutional network, attention that locates the regions that
 matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
@@ -22,6 +22,7 @@ minutes on two CPU cores. Not comparable.
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import sources
 
 WEIGHTS = {"alexnet": "alexnet.safetensors"}
 
@@ -38,8 +39,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "adh" if args.attention == "cbam" else f"adh-{args.attention}"
-    config.data.name = args.dataset
-    config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
+    config.data.update(sources.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention

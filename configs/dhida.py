@@ -2,9 +2,9 @@
 
   python -m jaxhash.main --config=configs/dhida.py:bits=48,dataset=cifar10
 
-Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10), row (of the paper's ablation, table
-4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in place of ResNet18; A, and without
-f(u)), scale (paper, small, tiny).
+Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
+(of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
+place of ResNet18; A, and without f(u)), scale (paper, small, tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -26,6 +26,7 @@ scale=tiny: half of that width, and 12 epochs, about four minutes; for the ablat
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import sources
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -39,8 +40,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "dhida" if args.row == "whole" else f"dhida-{args.row.lower()}"
-    config.data.name = args.dataset
-    config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
+    config.data.update(sources.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.attention.name = {"whole": "ida", "D": "danet"}.get(args.row, "none")
     config.model.weights = "timm/resnet18.tv_in1k"

@@ -2,10 +2,10 @@
 
   python -m jaxhash.main --config=configs/hrmpa.py:bits=16
 
-Arguments: bits, dataset (cifar10), backbone (swin_tiny, swin_small, swin_base), attention (cab;
-none is the Swin hash alone), db_codes (network; learnt searches by the codes that the asymmetric
-loss learns for training images, as ADSH does, and takes a protocol whose database is the training
-set), scale (paper, small).
+Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), backbone (swin_tiny, swin_small,
+swin_base), attention (cab; none is the Swin hash alone), db_codes (network; learnt searches by the
+codes that the asymmetric loss learns for training images, as ADSH does, and takes a protocol whose
+database is the training set), scale (paper, small).
 
 scale=paper: a reading of an abstract. It names the Swin Transformer, a channel attention block
 inside its window attention, and the two losses, "combined with a certain weight allocation ratio".
@@ -22,6 +22,7 @@ Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable.
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import sources
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -37,9 +38,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "hrmpa" if args.attention == "cab" else f"hrmpa-{args.attention}"
-    config.data.name = args.dataset
-    split = "cifar10_54k" if args.db_codes == "network" else "cifar10_transductive"
-    config.data.protocol = {"cifar10": split}.get(args.dataset, args.dataset)
+    config.data.update(sources.defaults(args.dataset))
+    if args.db_codes == "learnt":
+        config.data.protocol = f"{args.dataset}_transductive"
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.update(name=args.attention, nodes=("stage*_block*",))

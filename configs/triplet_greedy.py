@@ -2,9 +2,10 @@
 
   python -m jaxhash.main --config=configs/triplet_greedy.py:bits=48
 
-Arguments: bits, dataset (cifar10), attention (triplet; none for the comparison that the thesis
-makes), at (where attention stands: last, behind the fifth pooling of VGG16, or stages, behind all
-five), backbone (vgg16, or vgg16_bn with batch normalisation), scale (paper, small).
+Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (triplet; none for the
+comparison that the thesis makes), at (where attention stands: last, behind the fifth pooling of
+VGG16, or stages, behind all five), backbone (vgg16, or vgg16_bn with batch normalisation), scale
+(paper, small).
 
 scale=paper: what the abstract names is VGG16, an attention of three branches across height, width
 and channels (triplet attention is the published one), codes that are binary while training (the
@@ -23,6 +24,7 @@ px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparabl
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import sources
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -40,8 +42,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.name = (
         "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
     )
-    config.data.name = args.dataset
-    config.data.protocol = {"cifar10": "cifar10_54k"}.get(args.dataset, args.dataset)
+    config.data.update(sources.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention

@@ -12,7 +12,14 @@ from jaxhash import registry
 from jaxhash.errors import UserError, nearest
 
 # What may change when a run is resumed: where things lie and how often it speaks, not what it is.
-FREE_TO_CHANGE = ("data.dir", "devices", "log.every_steps", "checkpoint.keep")
+FREE_TO_CHANGE = (
+    "data.dir",
+    "data.stream",
+    "data.workers",
+    "devices",
+    "log.every_steps",
+    "checkpoint.keep",
+)
 
 
 def base() -> ConfigDict:
@@ -31,8 +38,14 @@ def base() -> ConfigDict:
     config.data = ConfigDict()
     config.data.name = "cifar10"  # a file of jaxhash/data/sets
     config.data.protocol = "cifar10_54k"
-    config.data.dir = placeholder(str)  # where TFDS data sets lie; unset: TFDS's default
+    # Where TFDS data sets lie; unset: TFDS's default. For folder and manifest: one's own images.
+    config.data.dir = placeholder(str)
     config.data.size = 224  # pixels of the network's input
+    config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
+    # Whether images are read from disk as they are needed: auto (where they would take more than 4
+    # GiB), always or never. The numbers of a run do not depend on it.
+    config.data.stream = "auto"
+    config.data.workers = 4  # processes that read and decode them; 0: this one
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
     config.data.mean = (0.485, 0.456, 0.406)
@@ -142,6 +155,13 @@ def check(config: ConfigDict) -> None:
         ("model.bits", 1 <= config.model.bits <= 4096, "a whole number from 1 to 4096"),
         ("model.dtype", config.model.dtype in ("float32", "bfloat16"), "float32 or bfloat16"),
         ("data.size", config.data.size >= 8, "at least 8 pixels"),
+        ("data.stored", config.data.stored >= 0, "0 for data.size, or a number of pixels"),
+        (
+            "data.stream",
+            config.data.stream in ("auto", "always", "never"),
+            "auto, always or never",
+        ),
+        ("data.workers", config.data.workers >= 0, "0, or a number of processes"),
         ("data.pad", config.data.pad >= 0, "0 or more pixels"),
         ("train.batch_size", config.train.batch_size >= 2, "at least 2, or there are no pairs"),
         ("eval.batch_size", config.eval.batch_size >= 1, "at least 1"),

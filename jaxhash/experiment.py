@@ -1,6 +1,9 @@
 """Everything that a config names, built: data, split, network, objective, mapped steps."""
 
+import contextlib
+import math
 import time
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -12,13 +15,16 @@ from ml_collections import ConfigDict
 from jaxhash import backbones, encoder, explain, model, optim, registry, steps
 from jaxhash import config as configs
 from jaxhash.backbones import pretrained
-from jaxhash.data import order, protocols, sources
+from jaxhash.data import order, protocols, sources, stream
 from jaxhash.encode import encode
 from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
+
+# How many bytes of images, decoded, are kept in memory, and of training images on each device.
+RESIDENT_BYTES = {"auto": 4 * 2**30, "always": -1, "never": math.inf}
 
 
 class Experiment:
@@ -31,8 +37,8 @@ class Experiment:
       replicas: the devices.
       steps_per_epoch, total_steps: of training.
       order: (step) -> [batch] positions among the training images.
-      train_step: (state, images, index) -> (state, metrics), over the replicas; takes over the
-        memory of the state that it is given.
+      train_step: (state, batch) -> (state, metrics), over the replicas; takes over the memory of
+        the state that it is given.
       after_epoch: (state) -> state, over the replicas; None where the loss needs none.
     """
 
@@ -46,7 +52,9 @@ class Experiment:
         self._loss = _loss(config.loss)
         self._check_network()
         optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
-        self.pool = sources.load(config.data.name, config.data.dir)
+        side = config.data.stored or config.data.size
+        self._resident_bytes = RESIDENT_BYTES[config.data.stream]
+        self.pool = sources.load(config.data.name, config.data.dir, side, self._resident_bytes)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
@@ -70,6 +78,7 @@ class Experiment:
             seed=config.seed,
         )
         self.train_step = self.replicas.map(step, donate=(0,))
+        self._gather = self.replicas.map(steps.gather)
         self.after_epoch = None
         if self._loss.after_epoch:
             step = partial(steps.after_epoch, loss=self._loss)
@@ -111,11 +120,25 @@ class Experiment:
                 "whose database is the training set"
             )
 
-    def images(self) -> steps.Images:
-        """Returns the training images, replicated, in the order that an index counts."""
-        train = self.split.train
-        images = steps.Images(self.pool.pixels[train], self.pool.labels[train])
-        return self.replicas.replicate(images)
+    def batches(self, start: int) -> Iterator[steps.Batch]:
+        """Yields the batches from a step on to the last, for `train_step`.
+
+        Training images that fit live on the devices, others are streamed; both give the same.
+        """
+        train, labels = self.split.train, self.pool.labels[self.split.train]
+        todo, workers = range(start, self.total_steps), self.config.data.workers
+        size = math.prod(self.pool.pixels.shape[1:]) * len(train)
+        if size <= self._resident_bytes:
+            images = steps.Images(stream.take(self.pool.pixels, train), labels)
+            images = self.replicas.replicate(images)
+            for step in todo:
+                yield self._gather(images, self.replicas.shard(self.order(step)))
+            return
+        pixels = stream.read(_select(self.pool.pixels, train), self.order, todo, workers)
+        with contextlib.closing(pixels):
+            for step, images in zip(todo, pixels, strict=True):
+                index = self.order(step)
+                yield self.replicas.shard(steps.Batch(images, labels[index], index))
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
@@ -169,10 +192,15 @@ class Experiment:
             self._encode_step,
             self.replicas,
             state.variables,
-            self.pool.pixels[positions],
+            _select(self.pool.pixels, positions),
             batch_size=self.config.eval.batch_size,
             title=title,
+            workers=self.config.data.workers,
         )
+
+
+def _select(pixels: stream.Pixels, positions: np.ndarray) -> stream.Pixels:
+    return pixels[positions] if isinstance(pixels, np.ndarray) else pixels.select(positions)
 
 
 class Encoded(NamedTuple):

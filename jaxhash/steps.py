@@ -20,10 +20,29 @@ class Images(NamedTuple):
     labels: jax.Array
 
 
+class Batch(NamedTuple):
+    """The images of one step: `pixels` uint8 [b h w c], `labels` [b l].
+
+    index: [b] which training images they are, from 0.
+    """
+
+    pixels: jax.Array
+    labels: jax.Array
+    index: jax.Array
+
+
+def gather(images: Images, index: jax.Array) -> Batch:
+    """Takes the images of a step, [b] by their numbers, out of those that live on the device.
+
+    A step of its own, so that training is one and the same compiled program, to the last bit,
+    whether its images come from the device or from a stream.
+    """
+    return Batch(images.pixels[index], images.labels[index], index)
+
+
 def train_step(
     state: TrainState,
-    images: Images,
-    index: jax.Array,
+    batch: Batch,
     *,
     model: HashModel,
     loss: HashLoss,
@@ -31,7 +50,7 @@ def train_step(
     augment: Augment,
     seed: int,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Takes one step of the optimiser on the images that `index` [b] names.
+    """Takes one step of the optimiser.
 
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
@@ -43,14 +62,14 @@ def train_step(
     """
     key = jax.random.fold_in(jax.random.key(seed), state.step)
     augment_key, dropout_key = jax.random.split(key)
-    x = augment.for_training(augment_key, images.pixels[index], index)
+    x = augment.for_training(augment_key, batch.pixels, batch.index)
 
     def objective(params):
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(
             variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
         )
-        rows = Codes(outputs.u, images.labels[index], index, outputs.logits)
+        rows = Codes(outputs.u, batch.labels, batch.index, outputs.logits)
         columns = parallel.gather_columns(rows)
         losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
         return losses.mean(), (updated.get("batch_stats", {}), loss_state, metrics)

@@ -106,7 +106,6 @@ def _train(
     save_every = configs.duration(config.checkpoint, "every", epoch)
     measure_every = configs.duration(config.eval, "every", epoch)
     start = int(state.step)
-    images = experiment.images()
     state = replicas.replicate(state)
 
     def measure_if_due(step: int) -> None:
@@ -124,9 +123,9 @@ def _train(
         mininterval=0.2 if sys.stderr.isatty() else 30,
     )
     clock, since = time.monotonic(), start
+    batches = experiment.batches(start)
     for step in progress:
-        index = replicas.shard(experiment.order(step))
-        state, metrics = experiment.train_step(state, images, index)
+        state, metrics = experiment.train_step(state, next(batches))
         done = step + 1
         if experiment.after_epoch and done % epoch == 0:
             state = experiment.after_epoch(state)
@@ -151,6 +150,7 @@ def _train(
         measure_if_due(done)
         clock += time.monotonic() - before
     progress.close()
+    batches.close()
     checkpoints.wait()
     return replicas.first(state)
 

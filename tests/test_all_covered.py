@@ -55,8 +55,9 @@ def test_every_config_traces_a_step_at_full_size(path):
             seed=0,
         )
         index = jnp.zeros((2, batch // 2), jnp.int32)
-        mapped = jax.vmap(one, in_axes=(None, None, 0), axis_name=parallel.AXIS)
-        return state, mapped(state, images, index)
+        batches = jax.vmap(steps.gather, in_axes=(None, 0))(images, index)
+        mapped = jax.vmap(one, in_axes=(None, 0), axis_name=parallel.AXIS)
+        return state, mapped(state, batches)
 
     state, (after, metrics) = jax.eval_shape(step)
     assert metrics["loss"].shape == (2,)

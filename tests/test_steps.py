@@ -67,11 +67,12 @@ def run(count, loss, net, taken=1, rate=0.05):
             seed=3,
         )
     )
-    state, images = replicas.replicate((state, IMAGES))
+    state = replicas.replicate(state)
     order = np.random.RandomState(1)
     for _ in range(taken):
         index = order.permutation(TRAIN)[:BATCH].astype(np.int32)
-        state, metrics = step(state, images, replicas.shard(index))
+        batch = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
+        state, metrics = step(state, replicas.shard(batch))
     return replicas, state, replicas.first(metrics)
 
 
@@ -127,6 +128,15 @@ def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
         for key in ("loss", "likelihood", "gradient_norm"):
             np.testing.assert_allclose(others[key], metrics[key], rtol=1e-5, err_msg=key)
         assert others["balance"] < 1e-12  # centred over the global batch
+
+
+def test_images_on_the_device_give_the_batch_of_a_stream():
+    replicas = Replicas(2)
+    index = np.array([7, 3, 0, 39], np.int32)
+    batch = replicas.map(steps.gather)(replicas.replicate(IMAGES), replicas.shard(index))
+    expected = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
+    for got, wanted in zip(batch, replicas.shard(expected), strict=True):
+        assert np.array_equal(got, wanted) and got.dtype == wanted.dtype
 
 
 def test_replicas_stay_the_same():

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxhash.data import protocols, sources
 from jaxhash.errors import UserError
@@ -86,3 +88,46 @@ def test_unknown_names_are_refused():
         sources.describe("cifar01")
     with pytest.raises(UserError, match="did you mean cifar10_official"):
         sources.protocol("cifar10", "cifar10_oficial")
+
+
+@st.composite
+def several_labels(draw):
+    """Labels [n l] of random images, of which each class has enough whoever is drawn before."""
+    classes, query, train = (draw(st.integers(1, most)) for most in (5, 3, 4))
+    random = np.random.RandomState(draw(st.integers(0, 2**31)))
+    own = np.eye(classes, dtype=np.uint8)[np.arange(classes * classes * (query + train)) % classes]
+    extra = (random.rand(*own.shape) < draw(st.sampled_from([0.0, 0.2, 0.9]))).astype(np.uint8)
+    without = np.zeros((draw(st.integers(1, 5)), classes), np.uint8)
+    labels = random.permutation(np.concatenate([own | extra, without]))
+    return labels, query, train
+
+
+@given(
+    several_labels(), st.sampled_from(["rest", "rest and train", "train"]), st.integers(0, 2**31)
+)
+def test_several_labels_are_drawn_without_drawing_an_image_twice(drawn, database, seed):
+    labels, query, train = drawn
+    n, classes = labels.shape
+    sizes = {"rest": n - classes * (query + train), "rest and train": n - classes * query}
+    counts = (classes * train, classes * query, sizes.get(database, classes * train))
+    protocol = protocols.Protocol(query, train, database, counts)
+    ids = np.array([f"image_{number}" for number in range(n)])
+    parts = np.full(n, "all")
+    split = protocols.split(protocol, labels, parts, ids, seed)
+    for group in split[:3]:
+        assert len(set(group)) == len(group)
+    assert not set(split.query) & (set(split.train) | set(split.database))
+    # Each class has at least what it drew, and drew it from its own images.
+    for group, each in ((split.query, query), (split.train, train)):
+        for label, chosen in enumerate(group.reshape(classes, each)):
+            assert labels[chosen, label].all()
+    again = protocols.split(protocol, labels, parts, ids, seed)
+    assert again.checksum == split.checksum
+
+
+def test_several_labels_that_run_out_are_refused():
+    """Both classes have two images, but one image has both labels."""
+    labels = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
+    protocol = protocols.Protocol(1, 1, "train", (2, 2, 2))
+    with pytest.raises(UserError, match="the protocol counts on"):
+        protocols.split(protocol, labels, np.full(3, "all"), np.arange(3), 0)

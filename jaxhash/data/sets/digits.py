@@ -2,47 +2,16 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-import tensorflow_datasets as tfds
 from PIL import Image
 
+from jaxhash.data.prepare import Contents, Entry
 from jaxhash.data.protocols import Protocol
 from jaxhash.data.sources import DataSet
 
-
-class JaxhashDigits(tfds.core.GeneratorBasedBuilder):
-    """A TFDS builder that prepares itself from scikit-learn, without network or TensorFlow.
-
-    Images are handed over as PNG bytes: TFDS would call TensorFlow to encode arrays.
-    """
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        features = tfds.features.FeaturesDict(
-            {
-                "id": tfds.features.Text(),
-                "image": tfds.features.Image(shape=(8, 8, 1), encoding_format="png"),
-                "label": tfds.features.ClassLabel(names=[str(digit) for digit in range(10)]),
-            }
-        )
-        return tfds.core.DatasetInfo(builder=self, features=features)
-
-    def _split_generators(self, dl_manager) -> dict:
-        del dl_manager  # nothing to download
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self) -> Iterator[tuple[int, dict]]:
-        from sklearn.datasets import load_digits  # noqa: PLC0415  slow, and needed only once
-
-        digits = load_digits()
-        for number, (pixels, label) in enumerate(zip(digits.images, digits.target, strict=True)):
-            png = io.BytesIO()
-            # The published grey levels are 0 to 16.
-            Image.fromarray(np.round(pixels * 255 / 16).astype(np.uint8)).save(png, "PNG")
-            png.seek(0)
-            yield number, {"id": f"digit_{number:04d}", "image": png, "label": int(label)}
+CLASSES = tuple("0123456789")
 
 
 def build() -> DataSet:
@@ -51,9 +20,10 @@ def build() -> DataSet:
     `digits_transductive` searches the training images, as learnt database codes need.
     """
     return DataSet(
-        tfds_name="jaxhash_digits",
+        tfds_name="jaxhash/digits",
         parts=("train",),
-        builder=JaxhashDigits,
+        contents=contents,
+        channels=1,
         protocols={
             "digits": Protocol(
                 query_per_class=10,
@@ -69,3 +39,29 @@ def build() -> DataSet:
             ),
         },
     )
+
+
+def contents(root: Path) -> Contents:
+    """Reads the digits out of scikit-learn; `root` is of no use to them."""
+    del root
+    return Contents(CLASSES, _entries(), channels=1, shape=(8, 8))
+
+
+def images() -> tuple[np.ndarray, np.ndarray]:
+    """Returns the digits, uint8 [n h w], and their classes [n].
+
+    >>> [array.shape for array in images()]
+    [(1797, 8, 8), (1797,)]
+    """
+    from sklearn.datasets import load_digits  # noqa: PLC0415  slow, and needed only once
+
+    digits = load_digits()
+    # The published grey levels are 0 to 16.
+    return np.round(digits.images * 255 / 16).astype(np.uint8), digits.target
+
+
+def _entries() -> Iterator[Entry]:
+    for number, (pixels, label) in enumerate(zip(*images(), strict=True)):
+        png = io.BytesIO()
+        Image.fromarray(pixels).save(png, "PNG")
+        yield Entry(f"digit_{number:04d}", png.getvalue(), (int(label),))

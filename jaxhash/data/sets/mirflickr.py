@@ -1,0 +1,70 @@
+"""MIRFlickr-25K (Huiskes and Lew, 2008): 25,000 images, of which 24,581 have one of 24 labels."""
+
+from pathlib import Path
+
+from jaxhash.data import lists
+from jaxhash.data.prepare import Contents, Entry, originals
+from jaxhash.data.protocols import Protocol
+from jaxhash.data.sources import DataSet
+from jaxhash.errors import UserError
+
+ANNOTATIONS = "mirflickr25k_annotations_v080"
+
+
+def build() -> DataSet:
+    """Describes MIRFlickr-25K and the protocols in circulation.
+
+    Put it into DATA_DIR/downloads/manual/mirflickr: as published (the folder
+    mirflickr25k_annotations_v080, and the images im1.jpg to im25000.jpg), or as list files.
+
+    `mirflickr` draws 2,000 queries from all images with a label and 5,000 of the others for
+    training, and searches all that are no query; `mirflickr_4k` trains on 4,000. Papers do not say
+    whether training images are searched; here they are. `mirflickr_lists` is the split of public
+    list files with 38 labels (the 24, and 14 of them in a stricter sense again): 4,000 for
+    training, 1,000 queries, 20,000 others as the database.
+    """
+    drawn = {"query_per_class": None, "train_per_class": None, "query_of_all": 2_000}
+    drawn["database"] = "rest and train"
+    return DataSet(
+        tfds_name="jaxhash/mirflickr",
+        parts=("train",),
+        contents=contents,
+        protocols={
+            "mirflickr": Protocol(**drawn, train_of_all=5_000, counts=(5_000, 2_000, 22_581)),
+            "mirflickr_4k": Protocol(**drawn, train_of_all=4_000, counts=(4_000, 2_000, 22_581)),
+            "mirflickr_lists": Protocol(None, None, "listed", counts=(4_000, 1_000, 20_000)),
+        },
+    )
+
+
+def contents(root: Path) -> Contents:
+    """Reads list files, or the published annotations: a file a label, a number of an image a line.
+
+    Raises:
+      UserError: neither is there, or it is damaged.
+    """
+    folder = originals(root, "mirflickr")
+    if lists.present(folder):
+        return lists.contents(folder)
+    files = sorted((folder / ANNOTATIONS).glob("*.txt"))
+    # "_r1": the label in a stricter sense.
+    files = [file for file in files if "README" not in file.name and "_r1" not in file.name]
+    if not files:
+        raise UserError(
+            f"{folder}: expected {ANNOTATIONS}/ as MIRFlickr is published, or train.txt, test.txt "
+            "and database.txt"
+        )
+    labels: dict[int, list[int]] = {}
+    for number, file in enumerate(files):
+        lines = file.read_text(encoding="utf-8").split()
+        if not all(line.isdecimal() for line in lines) or len(set(lines)) != len(lines):
+            raise UserError(f"{file}: expected the number of an image a line, and none twice")
+        for line in lines:
+            labels.setdefault(int(line), []).append(number)
+    names = [f"im{image}.jpg" for image in sorted(labels)]
+    found = lists.locate(folder, names, among=(".", "mirflickr", "images"))
+    entries = [
+        Entry(name, file, labels[image])
+        for name, file, image in zip(names, found, sorted(labels), strict=True)
+    ]
+    return Contents([file.stem for file in files], entries)

@@ -1,0 +1,117 @@
+"""Images step by step: out of memory, or off the disk and decoded ahead of their use, by grain.
+
+Which images a step takes is a function of the step alone (`jaxhash.data.order`), and grain is given
+a range of steps to go through. So a stream starts at any step, and a resumed run needs no saved
+state of an iterator.
+"""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from tqdm import tqdm
+
+from jaxhash.data.stored import StoredImages
+from jaxhash.errors import UserError
+
+CHUNK = 500  # images at once, where all are wanted
+AHEAD = 2  # steps that each worker keeps ready
+Pixels = np.ndarray | StoredImages
+
+
+def read(
+    pixels: Pixels, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
+) -> Iterator[np.ndarray]:
+    """Yields the images of each step.
+
+    Args:
+      pixels: uint8 [n h w c], in memory or stored.
+      index: (step) -> which images, [b] or a slice; sent to other processes where there are any.
+      steps: to go through.
+      workers: processes that decode stored images; 0: threads of this one.
+
+    Yields:
+      uint8 [b h w c].
+
+    >>> [int(images[0, 0, 0, 0]) for images in read(
+    ...     np.arange(3, dtype=np.uint8).reshape(3, 1, 1, 1), lambda step: [2 - step], range(1, 3)
+    ... )]
+    [1, 0]
+    """
+    if isinstance(pixels, np.ndarray):
+        for step in steps:
+            yield pixels[index(step)]
+        return
+    import grain  # noqa: PLC0415  slow, and sets that fit in memory have no use for it
+    from absl import flags  # noqa: PLC0415
+
+    if not flags.FLAGS.is_parsed():
+        flags.FLAGS.mark_as_parsed()  # grain reads flags of its own; without main nobody parsed any
+    threads = 1 if workers else _threads()
+    dataset = (
+        grain.MapDataset.range(steps.start, steps.stop)
+        .map(partial(_images, pixels, index))
+        .to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=max(threads, AHEAD)))
+        .mp_prefetch(
+            grain.MultiprocessingOptions(workers, per_worker_buffer_size=AHEAD),
+            worker_init_fn=_leave_signals_to_the_parent,
+        )
+    )
+    iterator = iter(dataset)
+    try:
+        for images in iterator:
+            if isinstance(images, str):
+                raise UserError(images)
+            yield images
+    finally:
+        iterator.close()
+
+
+def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.ndarray:
+    """Returns images [b] as an array in memory, [b h w c].
+
+    >>> take(np.zeros((3, 2, 2, 1), np.uint8), np.array([2, 0])).shape
+    (2, 2, 2, 1)
+    """
+    if isinstance(pixels, np.ndarray):
+        return pixels[positions]
+    images = np.empty((len(positions), *pixels.shape[1:]), np.uint8)
+
+    def decode(start: int) -> None:
+        part = slice(start, start + CHUNK)
+        images[part] = pixels[positions[part]]
+
+    starts = range(0, len(positions), CHUNK)
+    with ThreadPoolExecutor(_threads()) as threads:  # decoding runs outside of Python's lock
+        done = threads.map(decode, starts)
+        for _ in tqdm(done, title, total=len(starts), leave=False, disable=None):
+            pass
+    return images
+
+
+def chunk(step: int, size: int) -> slice:
+    """Returns the slice of one of the chunks that an array is cut into.
+
+    >>> chunk(2, size=10)
+    slice(20, 30, None)
+    """
+    return slice(step * size, (step + 1) * size)
+
+
+def _threads() -> int:
+    return min(os.cpu_count() or 1, 16)
+
+
+def _images(pixels: StoredImages, index: Callable, step: int) -> np.ndarray | str:
+    try:
+        return pixels[index(int(step))]
+    except UserError as error:
+        return str(error)  # an exception would come out of another process as something else
+
+
+def _leave_signals_to_the_parent(worker: int, count: int) -> None:
+    del worker, count
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal
