@@ -60,7 +60,7 @@ def count(
       queries: codes and labels of q queries.
       database: codes and labels of n items, in the order that breaks ties by index.
       bits: k.
-      by_index: whether to rank with ties by index too, which takes some three times as long.
+      by_index: whether to rank with ties by index too, which takes several times as long.
       at: how many items count in the order by index; None is all.
       title: of the progress bar.
 
