@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SLICE = 1 << 14
+SLICE = 1 << 16
 
 
 class Coded(NamedTuple):
@@ -38,7 +38,7 @@ def distances(queries: np.ndarray, database: np.ndarray) -> np.ndarray:
 def count_bits(combine: np.ufunc, query: np.ndarray, columns: np.ndarray, out: np.ndarray) -> None:
     """Counts the 1s of `combine(query, item)` for every item: a distance of codes under xor.
 
-    In slices whose intermediate words stay in the cache of a core: half the time of whole rows.
+    In slices, so that intermediate words stay in the cache however many items there are.
 
     Args:
       combine: `np.bitwise_xor` counts the bits that differ, `np.bitwise_and` those shared.

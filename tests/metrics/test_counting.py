@@ -56,6 +56,16 @@ def test_counts_are_those_of_matrices(share, items, bits, at):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("items", [1, 2, 37, 300, 301])
+@pytest.mark.parametrize("bits", [1, 8, 64, 255, 256])
+def test_many_items_are_counted_by_pairs(items, bits, monkeypatch):
+    queries, database = coded(3, bits, 4), coded(items, bits, 4)
+    expected = counting.count(queries, database, bits, by_index=True).histogram
+    monkeypatch.setattr(counting, "LONG", 0)
+    for a, b in zip(counting.count(queries, database, bits).histogram, expected, strict=True):
+        assert np.array_equal(a, b)
+
+
 def test_the_histogram_of_a_matrix_is_the_same():
     queries, database = coded(6, 9, 5, 0.4), coded(60, 9, 5, 0.4)
     distance, gains = matrices(queries, database, 9)
