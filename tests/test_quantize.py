@@ -56,7 +56,9 @@ def test_derivatives_are_those_stated(quantizer, derivative):
     u = jnp.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0])
     weights = jnp.arange(1.0, 8.0)
     gradient = jax.jit(jax.grad(lambda u: (weights * quantizer(u)).sum()))(u)
-    np.testing.assert_allclose(gradient, weights * derivative(np.asarray(u)), rtol=1e-5)
+    expected = np.asarray(weights) * derivative(np.asarray(u, np.float64))
+    # 1 - tanh^2 loses what is below the rounding of 1.
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6, atol=2e-6)
 
 
 def test_clipped_has_its_true_derivative_away_from_the_corners():

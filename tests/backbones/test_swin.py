@@ -204,7 +204,7 @@ def test_nodes_are_visited_in_their_order(name):
     x = jnp.zeros((1, 64, 64, 3))
     jax.eval_shape(lambda: network.init(jax.random.key(0), x, train=False, at_node=at_node))
     assert tuple(visited) == swin.nodes(name)
-    assert visited["stage1_block1"] == visited["stage1"] == ((16, 16, 8), jnp.float32)
+    assert visited["stage1_block0"] == visited["stage1"] == ((16, 16, 8), jnp.float32)
     assert visited["stage4"] == ((2, 2, 64), jnp.float32)
 
 
