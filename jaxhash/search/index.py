@@ -5,11 +5,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from jaxhash.errors import UserError
+
+ID_LENGTH = 512
+
 
 class Item(NamedTuple):
     """One image of a collection.
 
-    id: its name, unique in the index, at most 512 characters.
+    id: its name, unique in the index, of 1 to 512 characters.
     code: uint8 [ceil(k/8)], bits packed most significant first.
     metadata: names to texts, for example {"label": "cat"}; filters look at it.
     """
@@ -69,3 +73,68 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Lets go of files and connections."""
+
+
+def checked(items: Sequence[Item], bits: int) -> list[Item]:
+    """Checks items that are to be added; of several with one id the last is kept.
+
+    Raises:
+      UserError: an id that no engine takes.
+      ValueError: a code that is not of `bits` bits, or metadata that are not texts.
+
+    >>> item = Item("a.jpg", np.zeros(2, np.uint8), {"label": "cat"})
+    >>> [kept.id for kept in checked([item, item], 12)]
+    ['a.jpg']
+    """
+    for item in items:
+        if not possible(item.id):
+            raise UserError(
+                f"{item.id[:60]!r} cannot be the id of an image: expected 1 to {ID_LENGTH} "
+                "characters of valid text"
+            )
+        pairs = item.metadata.items()
+        if not all(isinstance(text, str) and _utf8(text) for pair in pairs for text in pair):
+            raise ValueError(f"metadata of {item.id!r} are not texts: {item.metadata}")
+        checked_queries(item.code[None], bits)
+    return list({item.id: item for item in items}.values())
+
+
+def checked_queries(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Checks codes, uint8 [q ceil(bits/8)], and that the bits beyond `bits` are 0.
+
+    Raises:
+      ValueError: they are anything else.
+    """
+    size = -(-bits // 8)
+    if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != size:
+        raise ValueError(f"codes are {codes.dtype} {codes.shape}: expected uint8 [q {size}]")
+    if bits % 8 and (codes[:, -1] & (0xFF >> bits % 8)).any():
+        raise ValueError(f"codes have bits set beyond the {bits} that they are made of")
+    return codes
+
+
+def possible(id: str) -> bool:
+    """Says whether an item can be called this.
+
+    >>> possible("2024/cat.jpg"), possible(""), possible("a" * 513)
+    (True, False, False)
+    """
+    return 0 < len(id) <= ID_LENGTH and "\0" not in id and _utf8(id)
+
+
+def check_identity(where: str, stored: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Raises UserError where an index holds codes of other `bits` or of another `model`."""
+    for name, value in ours.items():
+        if stored.get(name) != value:
+            raise UserError(
+                f"index {where} holds codes of {name} {stored.get(name)}, the checkpoint gives "
+                f"{name} {value}: give another --index, or delete it and index again"
+            )
+
+
+def _utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
