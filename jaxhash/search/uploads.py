@@ -37,14 +37,14 @@ def read(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> Image.Image:
       Refused: it is empty, no raster picture, too large, or damaged.
     """
     if not file.read(1):
-        raise Refused(400, f"the file is empty (0 bytes): {ACCEPTED}")
+        raise Refused(400, f"it is empty (0 bytes): {ACCEPTED}")
     file.seek(0)
     # Decoders meet hostile data here, and each has its own exceptions for what it cannot make sense
     # of (OSError, ValueError, SyntaxError, struct.error, IndexError, ...).
     try:
         image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
-        raise Refused(415, f"this is not a picture that can be read: {ACCEPTED}") from None
+        raise Refused(415, f"it is not a picture of a known format: {ACCEPTED}") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused(413, f"the picture has more than {_mega(max_pixels)} megapixels") from None
     except Exception as error:
