@@ -8,6 +8,7 @@ import numpy as np
 from jaxhash.errors import UserError
 
 ID_LENGTH = 512
+OWN = "_"  # names of metadata that begin so are this package's, and not for people
 
 
 class Item(NamedTuple):
@@ -15,7 +16,7 @@ class Item(NamedTuple):
 
     id: its name, unique in the index, of 1 to 512 characters.
     code: uint8 [ceil(k/8)], bits packed most significant first.
-    metadata: names to texts, for example {"label": "cat"}; filters look at it.
+    metadata: names, not empty, to texts; for example {"label": "cat"}; filters look at it.
     """
 
     id: str
@@ -75,6 +76,15 @@ class Index(Protocol):
         """Lets go of files and connections."""
 
 
+def shown(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Returns the metadata that people gave an item.
+
+    >>> shown({"label": "cat", "_stamp": "12-34"})
+    {'label': 'cat'}
+    """
+    return {name: value for name, value in metadata.items() if not name.startswith(OWN)}
+
+
 def checked(items: Sequence[Item], bits: int) -> list[Item]:
     """Checks items that are to be added; of several with one id the last is kept.
 
@@ -93,8 +103,11 @@ def checked(items: Sequence[Item], bits: int) -> list[Item]:
                 "characters of valid text"
             )
         pairs = item.metadata.items()
-        if not all(isinstance(text, str) and _utf8(text) for pair in pairs for text in pair):
-            raise ValueError(f"metadata of {item.id!r} are not texts: {item.metadata}")
+        texts = [text for pair in pairs for text in pair]
+        if "" in item.metadata or not all(isinstance(t, str) and _utf8(t) for t in texts):
+            raise ValueError(
+                f"metadata of {item.id[:60]!r} are not names and texts: {item.metadata}"
+            )
         checked_queries(item.code[None], bits)
     return list({item.id: item for item in items}.values())
 

@@ -11,13 +11,8 @@ from jaxhash.search.engines import open_index
 from jaxhash.search.index import Item
 
 MILVUS = os.environ.get("JAXHASH_TEST_MILVUS")  # milvus://127.0.0.1:19530
-ENGINES = [
-    "embedded",
-    pytest.param(
-        "milvus",
-        marks=pytest.mark.skipif(not MILVUS, reason="no Milvus: JAXHASH_TEST_MILVUS is not set"),
-    ),
-]
+needs_milvus = pytest.mark.skipif(not MILVUS, reason="no Milvus: JAXHASH_TEST_MILVUS is not set")
+ENGINES = ["embedded", pytest.param("milvus", marks=needs_milvus)]
 LABELS = ("cat", "dog", 'o"; drop', "back\\slash", "Zoë 😀\n")
 
 
@@ -44,7 +39,7 @@ class Places:
     def close(self):
         for index in self._open:
             if self.engine == "milvus":
-                index.drop()
+                index._client.drop_collection(index._collection)
             index.close()
 
 

@@ -118,10 +118,10 @@ def test_items_are_listed_in_the_order_of_their_ids(places):
 )
 def test_an_id_may_be_any_text(places, id):
     index = places.open(bits=8)
-    item = Item(id, np.array([7], np.uint8), {"label": id, "": "no name", "n\"\\am'e": "x"})
+    item = Item(id, np.array([7], np.uint8), {"label": id, "n\"\\am'e": "x"})
     index.add([item, Item("b", np.array([0], np.uint8), {})])
     assert same(index.get([id])[0], item)
-    for where in ({"label": id}, {"": "no name"}, {"n\"\\am'e": "x"}):
+    for where in ({"label": id}, {"n\"\\am'e": "x"}):
         assert [hit.item.id for hit in index.nearest(item.code[None], 2, where)[0]] == [id]
     assert index.delete([id]) == 1 and index.get([id, "b"])[0] is None
 
@@ -135,6 +135,14 @@ def test_an_impossible_id_is_refused_and_is_nowhere(places, id):
     assert index.get([id, "b"]) == [None, None]
     assert index.delete([id]) == 0
     assert index.count() == 1
+
+
+@pytest.mark.parametrize("metadata", [{"": "x"}, {"n": 1}, {"n": None}, {"n": "\ud83d"}])
+def test_metadata_are_names_and_texts(places, metadata):
+    index = places.open(bits=8)
+    with pytest.raises(ValueError, match="metadata of 'a' are not names and texts"):
+        index.add([Item("a", np.array([7], np.uint8), metadata)])
+    assert index.count() == 0
 
 
 @pytest.mark.parametrize("code", [[1, 2, 3], [1], [0, 1]])
