@@ -1,11 +1,14 @@
 """Encoding: images to packed codes, in batches over the devices."""
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from tqdm import tqdm
 
+from jaxhash.encoder import Encoder
 from jaxhash.parallel import Replicas
+from jaxhash.steps import encode_step
 
 
 def encode(
@@ -15,7 +18,7 @@ def encode(
     pixels: np.ndarray,
     *,
     batch_size: int,
-    title: str = "encode",
+    title: str | None = "encode",
 ) -> np.ndarray:
     """Encodes images of any number; the last batch is filled up and cut back.
 
@@ -25,15 +28,33 @@ def encode(
       variables: of the model, replicated.
       pixels: uint8 [n h w c].
       batch_size: images a call over all devices, rounded up to a multiple of their number.
-      title: of the progress bar.
+      title: of the progress bar; None shows none.
 
     Returns:
       uint8 [n ceil(k/8)], bits packed most significant first.
     """
     batch_size = -(-batch_size // len(replicas)) * len(replicas)
     codes = []
-    for start in tqdm(range(0, len(pixels), batch_size), title, leave=False, disable=None):
+    quiet = True if title is None else None  # None: unless somebody watches
+    for start in tqdm(range(0, len(pixels), batch_size), title, leave=False, disable=quiet):
         images = pixels[start : start + batch_size]
         filled = np.resize(images, (batch_size, *images.shape[1:]))
         codes.append(replicas.gather(step(variables, replicas.shard(filled)))[: len(images)])
     return np.concatenate(codes)
+
+
+def compiled(encoder: Encoder, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Makes a function of a trained network that encodes images on all devices.
+
+    Args:
+      encoder: the network.
+      batch_size: images a call of the device; fewer are filled up, so it is compiled once a size of
+        image.
+
+    Returns:
+      a function of uint8 [n h w c] to uint8 [n ceil(k/8)].
+    """
+    replicas = Replicas()
+    step = replicas.map(partial(encode_step, model=encoder.model, augment=encoder.augment))
+    variables = replicas.replicate(encoder.variables)
+    return partial(encode, step, replicas, variables, batch_size=batch_size, title=None)
