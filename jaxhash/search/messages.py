@@ -17,7 +17,7 @@ class Item(BaseModel):
     @classmethod
     def of(cls, item: index.Item) -> "Item":
         """Converts from the index."""
-        return cls(id=item.id, code=item.code.tobytes().hex(), metadata=dict(item.metadata))
+        return cls(id=item.id, code=item.code.tobytes().hex(), metadata=index.shown(item.metadata))
 
 
 class Hit(Item):

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Json
 
 from jaxhash.search import messages, uploads
-from jaxhash.search.index import ID_LENGTH, Index, Item, possible
+from jaxhash.search.index import ID_LENGTH, OWN, Index, Item, possible, shown
 from jaxhash.search.messages import PICTURES, problems
 from jaxhash.search.pictures import encoded
 from jaxhash.search.searcher import Query as Asked
@@ -116,12 +116,14 @@ async def add(
         Form(min_length=1, max_length=ID_LENGTH, description="Default: made of its content."),
     ] = None,
     metadata: Annotated[
-        Json[dict[str, str]], Form(max_length=4096, description="A JSON object of texts.")
-    ] = "{}",
+        Json[dict[str, str]] | None,
+        Form(max_length=4096, description="A JSON object of texts."),
+    ] = None,
 ) -> messages.Item:
     """Adds a picture to the collection; one whose id is there already takes its place."""
-    if len(metadata) > NAMES:
-        raise HTTPException(422, f"metadata: at most {NAMES} names")
+    metadata = metadata or {}
+    if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
+        raise HTTPException(422, f"metadata: expected at most {NAMES} names, none with {OWN} first")
     picture, prepared = await work.decode(image.file)
     if id is None:
         id = f"added-{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}"
@@ -203,7 +205,7 @@ def _sample(index: Index) -> dict[str, set[str]]:
     for _ in range(LOOKS):
         items = index.items(after, SAMPLE)
         for item in items:
-            for name, value in item.metadata.items():
+            for name, value in shown(item.metadata).items():
                 found.setdefault(name, set()).add(value)
         if len(items) < SAMPLE:
             break

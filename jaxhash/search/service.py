@@ -13,7 +13,6 @@ from fastapi.responses import JSONResponse, PlainTextResponse
 from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
-from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.search.batcher import Busy
 from jaxhash.search.guard import Access, Guard, Limits
@@ -31,34 +30,32 @@ PAGE = Path(__file__).parent / "page"
 
 
 def create_app(
-    encoder: Encoder,
+    network: Network,
     index: Index,
     pictures: Pictures,
     *,
     access: Access = Access(),  # noqa: B008  a tuple: nothing can change it
     limits: Limits = Limits(),  # noqa: B008
-    max_batch: int = 32,
 ) -> FastAPI:
     """Builds the service.
 
     Args:
-      encoder: the network that the codes of the index come from.
+      network: the one that the codes of the index come from.
       index: taken over; closed when the service stops.
       pictures: of its items.
       access: who may ask.
       limits: what they may ask.
-      max_batch: pictures in one call of the network.
 
     Raises:
       UserError: the index holds codes of another length than the network's.
     """
-    if index.bits != encoder.config.model.bits:
+    if index.bits != network.bits:
         raise UserError(
-            f"the index holds codes of {index.bits} bits, the network makes "
-            f"{encoder.config.model.bits}: index the pictures with this network"
+            f"the index holds codes of {index.bits} bits, the network makes {network.bits}: index "
+            "the pictures with this network"
         )
     meters = Meters()
-    searcher = Searcher(Network(encoder, max_batch), index, pictures, limits, meters)
+    searcher = Searcher(network, index, pictures, limits, meters)
     meters.watch("jaxhash_images", "Images in the index", index.count)
 
     @contextlib.asynccontextmanager

@@ -10,6 +10,7 @@ from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.search.guard import Access, Limits
 from jaxhash.search.index import Index
+from jaxhash.search.network import Network
 from jaxhash.search.pictures import Pictures
 from jaxhash.search.service import create_app
 
@@ -42,7 +43,7 @@ def serve(
       UserError: the address cannot be had, or others can reach it and there is no token.
     """
     access = check_access(host, token)
-    app = create_app(encoder, index, pictures, access=access, limits=limits)
+    app = create_app(Network(encoder), index, pictures, access=access, limits=limits)
     with _listen(host, port) as listening:
         name, number = listening.getsockname()[:2]
         shown = f"[{name}]" if ":" in name else name

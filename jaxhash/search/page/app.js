@@ -73,6 +73,7 @@ function part(kind, text) {
 function card(item, code) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "hit" });
   const img = Object.assign(document.createElement("img"), { alt: "", loading: "lazy" });
+  img.addEventListener("error", () => img.removeAttribute("src")); // its frame stays
   show(img, `api/picture?${new URLSearchParams({ id: item.id })}`);
   const text = part("text", "");
   const row = part("row", "");
