@@ -102,13 +102,13 @@ def checked(items: Sequence[Item], bits: int) -> list[Item]:
                 f"{item.id[:60]!r} cannot be the id of an image: expected 1 to {ID_LENGTH} "
                 "characters of valid text"
             )
-        pairs = item.metadata.items()
-        texts = [text for pair in pairs for text in pair]
-        if "" in item.metadata or not all(isinstance(t, str) and _utf8(t) for t in texts):
-            raise ValueError(
-                f"metadata of {item.id[:60]!r} are not names and texts: {item.metadata}"
-            )
-        checked_queries(item.code[None], bits)
+        if "" in item.metadata or not _texts([*item.metadata, *item.metadata.values()]):
+            raise ValueError(f"metadata of {item.id[:60]!r} are not names and texts")
+    forms = {(item.code.dtype, item.code.shape) for item in items}
+    if len(forms) > 1:
+        raise ValueError(f"codes of several forms: {forms}")
+    if items:
+        checked_queries(np.stack([item.code for item in items]), bits)
     return list({item.id: item for item in items}.values())
 
 
@@ -132,7 +132,7 @@ def possible(id: str) -> bool:
     >>> possible("2024/cat.jpg"), possible(""), possible("a" * 513)
     (True, False, False)
     """
-    return 0 < len(id) <= ID_LENGTH and "\0" not in id and _utf8(id)
+    return 0 < len(id) <= ID_LENGTH and "\0" not in id and _texts(id)
 
 
 def check_identity(where: str, stored: Mapping[str, str], ours: Mapping[str, str]) -> None:
@@ -145,9 +145,9 @@ def check_identity(where: str, stored: Mapping[str, str], ours: Mapping[str, str
             )
 
 
-def _utf8(text: str) -> bool:
+def _texts(values: Sequence[str]) -> bool:
     try:
-        text.encode()
-    except UnicodeEncodeError:
+        "".join(values).encode()
+    except (TypeError, UnicodeEncodeError):
         return False
     return True

@@ -23,11 +23,11 @@ def test_answers_are_those_of_brute_force(places, bits, kind):
     items, queries = make(400, bits, kind)
     index, expected = places.open(bits=bits), BruteForce(items)
     index.add(items)
-    for where in FILTERS:
+    for where in FILTERS[:3]:
         for k in (1, 10, 150, 1000):
             found = answers(index.nearest(queries, k, where))
             assert found == expected.nearest(queries, k, where), (where, k)
-        for radius in (0, 2, bits // 2, bits, 10 * bits):
+        for radius in (0, bits // 2, 10 * bits):
             found = answers(index.within(queries, radius, where))
             assert found == expected.within(queries, radius, where), (where, radius)
 
@@ -113,46 +113,37 @@ def test_items_are_listed_in_the_order_of_their_ids(places):
     assert index.items(limit=0) == []
 
 
-@pytest.mark.parametrize(
-    "id", ["a", "ä/日本/😀.jpg", 'quote".jpg', "back\\slash", "new\nline", "%_'", "😀" * 512]
-)
-def test_an_id_may_be_any_text(places, id):
+def test_an_id_may_be_any_text(places):
     index = places.open(bits=8)
-    item = Item(id, np.array([7], np.uint8), {"label": id, "n\"\\am'e": "x"})
-    index.add([item, Item("b", np.array([0], np.uint8), {})])
-    assert same(index.get([id])[0], item)
-    for where in ({"label": id}, {"n\"\\am'e": "x"}):
-        assert [hit.item.id for hit in index.nearest(item.code[None], 2, where)[0]] == [id]
-    assert index.delete([id]) == 1 and index.get([id, "b"])[0] is None
+    index.add([Item("b", np.array([0], np.uint8), {})])
+    for id in ("a", "ä/日本/😀.jpg", 'quote".jpg', "back\\slash", "new\nline", "%_'", "😀" * 512):
+        item = Item(id, np.array([7], np.uint8), {"label": id, "n\"\\am'e": "x"})
+        index.add([item])
+        assert same(index.get([id])[0], item)
+        for where in ({"label": id}, {"n\"\\am'e": "x"}):
+            assert [hit.item.id for hit in index.nearest(item.code[None], 2, where)[0]] == [id]
+        assert index.delete([id]) == 1
+        assert [item and item.id for item in index.get([id, "b"])] == [None, "b"]
 
 
-@pytest.mark.parametrize("id", ["", "a" * 513, "nul\0", "half a \ud83d"])
-def test_an_impossible_id_is_refused_and_is_nowhere(places, id):
-    index = places.open(bits=8)
-    index.add([Item("nul", np.array([0], np.uint8), {})])
-    with pytest.raises(UserError, match="cannot be the id of an image"):
-        index.add([Item("b", np.array([7], np.uint8), {}), Item(id, np.array([7], np.uint8), {})])
-    assert index.get([id, "b"]) == [None, None]
-    assert index.delete([id]) == 0
-    assert index.count() == 1
-
-
-@pytest.mark.parametrize("metadata", [{"": "x"}, {"n": 1}, {"n": None}, {"n": "\ud83d"}])
-def test_metadata_are_names_and_texts(places, metadata):
-    index = places.open(bits=8)
-    with pytest.raises(ValueError, match="metadata of 'a' are not names and texts"):
-        index.add([Item("a", np.array([7], np.uint8), metadata)])
-    assert index.count() == 0
-
-
-@pytest.mark.parametrize("code", [[1, 2, 3], [1], [0, 1]])
-def test_a_code_of_another_form_is_a_mistake(places, code):
+def test_what_cannot_be_stored_is_refused_whole(places):
     index = places.open(bits=12)
-    code = np.array(code, np.uint8)
-    with pytest.raises(ValueError):
-        index.add([Item("a", code, {})])
-    with pytest.raises(ValueError):
-        index.nearest(code[None], 1)
+    good = Item("nul", np.array([1, 16], np.uint8), {})
+    index.add([good])
+    for id in ("", "a" * 513, "nul\0", "half a \ud83d"):
+        with pytest.raises(UserError, match="cannot be the id of an image"):
+            index.add([good._replace(id="b"), good._replace(id=id)])
+        assert index.get([id, "b"]) == [None, None]
+        assert index.delete([id]) == 0
+    for metadata in ({"": "x"}, {"n": 1}, {"n": None}, {"n": "\ud83d"}):
+        with pytest.raises(ValueError, match="metadata of 'c' are not names and texts"):
+            index.add([good._replace(id="b"), good._replace(id="c", metadata=metadata)])
+    for code in ([1, 2, 3], [1], [0, 1]):
+        with pytest.raises(ValueError, match="codes"):
+            index.add([good._replace(id="b"), good._replace(code=np.array(code, np.uint8))])
+        with pytest.raises(ValueError, match="codes"):
+            index.nearest(np.array([code], np.uint8), 1)
+    assert [item.id for item in index.items()] == ["nul"]
 
 
 def test_what_was_stored_is_there_after_opening_again(places):
