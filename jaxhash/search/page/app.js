@@ -11,6 +11,7 @@ const plural = (n, one) => `${number.format(n)} ${one}${n === 1 ? "" : "s"}`;
 let about = null;
 let query = null; // null, { file } or { id }
 let current = new AbortController();
+const uploads = []; // files of this visit, for the browser's back button: its history keeps no files
 
 // Settings.
 
@@ -205,8 +206,9 @@ const refresh = () => attempt(query === null ? browse : find);
 // Takes a new query, and remembers it for the browser's back button.
 function go(next) {
   query = next;
-  const place = next?.id === undefined ? "./" : `#${encodeURIComponent(next.id)}`;
-  history.pushState({ id: next?.id, file: next?.file }, "", place);
+  const place = next?.id === undefined ? "./" : `#${new URLSearchParams({ id: next.id })}`;
+  const upload = next?.file ? uploads.push(next.file) - 1 : undefined;
+  history.pushState({ upload }, "", place);
   showQuery();
   byId.heading.focus({ preventScroll: true });
   byId.results.scrollIntoView({ block: "nearest" });
@@ -286,8 +288,9 @@ byId.home.addEventListener("click", (event) => {
 window.addEventListener("popstate", (event) => enter(event.state));
 
 function enter(state) {
-  const id = state?.id ?? (decodeURIComponent(location.hash.slice(1)) || undefined);
-  query = state?.file ? { file: state.file } : id === undefined ? null : { id };
+  const file = uploads[state?.upload];
+  const id = new URLSearchParams(location.hash.slice(1)).get("id");
+  query = file ? { file } : id ? { id } : null;
   showQuery();
   refresh();
 }
