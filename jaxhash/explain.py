@@ -39,13 +39,19 @@ def attention_maps(
       {node: [n h' w']}, in the order of the network; empty where it has no attention.
     """
 
-    def shown(variables: dict, pixels: jax.Array) -> dict:
-        x = augment.for_encoding(pixels)
-        return model.apply(variables, x, train=False, mutable=[MAPS])[1]
+    step = jax.jit(partial(attention_step, model=model, augment=augment))
+    maps = step(variables, jnp.asarray(pixels))  # out of a compiled step in alphabetical order
+    return {node: np.asarray(maps[node]) for node in model.attention if node in maps}
 
-    maps = jax.jit(shown)(variables, jnp.asarray(pixels)).get(MAPS, {})
+
+def attention_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> dict[str, jax.Array]:
+    """Computes `attention_maps` of images [n h w c]; a pure function, to be compiled."""
+    x = augment.for_encoding(pixels)
+    maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})
     found = {node: maps.get(f"attention_{node}") for node in model.attention}
-    return {node: np.asarray(kept["map"][0]) for node, kept in found.items() if kept}
+    return {node: kept["map"][0] for node, kept in found.items() if kept}
 
 
 def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> None:

@@ -1,0 +1,1 @@
+"""Image search: encode a collection, keep its codes, find what is like a picture."""

@@ -1,0 +1,104 @@
+"""Encode a collection of images, and search it.
+
+  python -m jaxhash.search index --workdir=runs/a --images=~/photos
+  python -m jaxhash.search index --workdir=runs/a --images=table.csv
+  python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/train
+  python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --k=20 --where label=cat
+  python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --radius=2
+  python -m jaxhash.search serve --workdir=runs/a --port=8000
+
+The index lies in the workdir, or where --index says: another folder, or a Milvus cluster as
+milvus://host:port/collection. Indexed again, only what is new or changed is encoded.
+"""
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from absl import logging
+
+from jaxhash.errors import UserError
+
+TOKEN = "JAXHASH_TOKEN"
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see {self.prog} --help")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describes the commands and their options."""
+    form = argparse.RawDescriptionHelpFormatter
+    top = _Parser("python -m jaxhash.search", description=__doc__, formatter_class=form)
+    commands = top.add_subparsers(dest="command", required=True, metavar="index|query|serve")
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
+        added.add_argument("--workdir", required=True, help="folder of a trained run")
+        added.add_argument("--index", help="a folder, or milvus://host:port/collection")
+        return added
+
+    index = command("index", "Encode and store what is new or changed.")
+    index.add_argument("--images", required=True, help="folder, table.csv or tfds:NAME/SPLIT")
+    index.add_argument("--prune", action="store_true", help="delete what is gone from there")
+    index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
+    index.add_argument("--workers", type=_natural, default=0, help="processes that decode")
+    index.add_argument("--data-dir", help="where TFDS data sets lie")
+
+    query = command("query", "Print what is like a picture: bits that differ, id, metadata.")
+    query.add_argument("--image", required=True, help="file of the picture")
+    query.add_argument("--k", type=_positive, help="how many; 10, or with --radius all")
+    query.add_argument("--radius", type=_natural, help="all that differ in at most so many bits")
+    query.add_argument(
+        "--where", action="append", default=[], metavar="NAME=VALUE", help="keep to these"
+    )
+
+    serve = command("serve", "Serve a web page to search with.")
+    serve.add_argument("--images", help="folder of the pictures; unset: the one indexed last")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
+    serve.add_argument(
+        "--token", default=os.environ.get(TOKEN), help=f"what clients must send; or ${TOKEN}"
+    )
+    return top
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Runs the command that the arguments name."""
+    options = parser().parse_args(arguments)
+    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    from jaxhash.search import commands  # noqa: PLC0415  --help and a typing error need no jax
+
+    getattr(commands, options.command)(options)
+
+
+def run() -> None:
+    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
+    try:
+        main()
+    except UserError as error:
+        print(f"jaxhash: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("jaxhash: stopped; what was stored stays", file=sys.stderr)
+        sys.exit(130)
+
+
+def _natural(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0, not {text}")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {text}")
+    return value
+
+
+if __name__ == "__main__":
+    run()

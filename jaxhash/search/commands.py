@@ -1,0 +1,125 @@
+"""The commands of image search: index, query, serve."""
+
+import json
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from jaxhash import workdir as workdirs
+from jaxhash.encode import compiled
+from jaxhash.encoder import Encoder
+from jaxhash.errors import UserError
+from jaxhash.search import origins
+from jaxhash.search.collect import Report, collect
+from jaxhash.search.decode import decode_file
+from jaxhash.search.engines import open_index
+from jaxhash.search.index import Hit, Index, shown
+
+FOLDER = "index"  # in the workdir: the embedded index, and what is to be known of any
+DAMAGED = "damaged.txt"
+ROOT = "root.json"  # the folder whose pictures were indexed last
+K = 10
+NAMED = 3  # first names of a long list
+
+
+def index(options: Namespace) -> None:
+    """Encodes what is new or changed in a collection, and says what came of it."""
+    workdir = Path(options.workdir).expanduser()
+    encoder = Encoder.from_checkpoint(workdir)
+    data = encoder.config.data
+    origin = origins.find(options.images, options.data_dir or data.dir)
+    print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
+    notes = workdir / FOLDER
+    store = _open(options, encoder, create=True)
+    start = time.monotonic()
+    try:
+        notes.mkdir(exist_ok=True)
+        if origin.root is not None:
+            workdirs.write(notes / ROOT, json.dumps(str(origin.root)))
+        report = collect(
+            origin,
+            store,
+            compiled(encoder, options.batch_size),
+            size=data.size,
+            channels=len(data.mean),
+            batch_size=options.batch_size,
+            workers=options.workers,
+            prune=options.prune,
+        )
+        count = store.count()
+    finally:
+        store.close()
+    lines = [f"{id}\t{why}\n" for id, why in report.damaged]
+    workdirs.write(notes / DAMAGED, "".join(lines))
+    _tell(report, time.monotonic() - start, notes / DAMAGED)
+    print(f"the index holds {count:,} images")
+
+
+def query(options: Namespace) -> None:
+    """Prints what is like a picture: distance, id and metadata."""
+    where = dict(_pair(text) for text in options.where)
+    encoder = Encoder.from_checkpoint(Path(options.workdir).expanduser())
+    data = encoder.config.data
+    picture = decode_file(Path(options.image).expanduser(), data.size, len(data.mean))
+    if isinstance(picture, str):
+        raise UserError(f"--image={options.image}: {picture}")
+    store = _open(options, encoder, create=False)
+    try:
+        hits = _find(store, compiled(encoder, 1)(picture[None]), options, where)
+    finally:
+        store.close()
+    for hit in hits:
+        metadata = " ".join(f"{n}={v}" for n, v in sorted(shown(hit.item.metadata).items()))
+        print(f"{hit.distance:4}  {hit.item.id}  {metadata}".rstrip())
+    if not hits:
+        print("nothing found")
+
+
+def serve(options: Namespace) -> None:
+    """Serves the web page and the interface behind it."""
+    from jaxhash.search.pictures import Pictures  # noqa: PLC0415  extras of their own
+    from jaxhash.search.serving import serve as run  # noqa: PLC0415
+
+    workdir = Path(options.workdir).expanduser()
+    encoder = Encoder.from_checkpoint(workdir)
+    store = _open(options, encoder, create=False)
+    notes = workdir / FOLDER
+    root = options.images
+    if root is not None and not Path(root).expanduser().is_dir():
+        raise UserError(f"--images={root}: no such folder")
+    if root is None and (notes / ROOT).exists():
+        root = json.loads((notes / ROOT).read_text())
+    pictures = Pictures(notes / "added", None if root is None else Path(root))
+    run(encoder, store, pictures, host=options.host, port=options.port, token=options.token)
+
+
+def _open(options: Namespace, encoder: Encoder, create: bool) -> Index:
+    address = options.index or Path(options.workdir).expanduser() / FOLDER
+    return open_index(address, encoder.config.model.bits, encoder.identity(), create)
+
+
+def _find(store: Index, code, options: Namespace, where: dict[str, str]) -> list[Hit]:
+    if options.radius is None:
+        return store.nearest(code, options.k or K, where)[0]
+    return store.within(code, options.radius, where)[0][: options.k]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise UserError(f"--where {text}: expected name=value, as in --where label=cat")
+    return name, value
+
+
+def _tell(report: Report, seconds: float, list_of_damaged: Path) -> None:
+    rate = f" ({report.encoded / seconds:.1f} a second)" if report.encoded else ""
+    print(f"{report.encoded:,} new or changed, encoded in {seconds:.1f} s{rate}")
+    print(f"{report.there:,} there already, {report.relabelled:,} with new metadata alone")
+    if report.damaged:
+        first = "; ".join(f"{id}: {why}" for id, why in report.damaged[:NAMED])
+        more = "; ..." if len(report.damaged) > NAMED else ""
+        print(f"{len(report.damaged):,} skipped, listed in {list_of_damaged}: {first}{more}")
+    if report.gone:
+        first = ", ".join(report.gone[:NAMED]) + (", ..." if len(report.gone) > NAMED else "")
+        done = "deleted from the index" if report.pruned else "still in the index; --prune deletes"
+        print(f"{len(report.gone):,} gone from the collection, {done}: {first}")

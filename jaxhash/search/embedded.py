@@ -1,0 +1,214 @@
+"""The engine for one machine: SQLite keeps codes and metadata, FAISS finds."""
+
+import contextlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxhash.errors import UserError
+from jaxhash.search.index import Hit, Item, check_identity, checked, checked_queries, possible
+from jaxhash.search.rows import Rows
+from jaxhash.search.scan import Scan
+
+FILE = "codes.sqlite"
+LOGGED = 10_000  # changes that a reader catches up with one by one; beyond, it reads all again
+SCHEMA = """
+create table if not exists setting (name text primary key, value text not null) without rowid;
+create table if not exists item (
+    id text primary key, code blob not null, metadata text not null
+) without rowid;
+create table if not exists change (number integer primary key autoincrement, id text not null);
+"""
+
+
+class Embedded:
+    """An index in a folder; see `jaxhash.search.index.Index`.
+
+    A call that changes it is one transaction, on disk when it returns; killed before, it leaves
+    nothing. Searches run over memory, which catches up with the file at the next query, whichever
+    process changed it. One object may be used by several threads, which take turns.
+    """
+
+    def __init__(self, folder: Path, bits: int, model: str, create: bool = True):
+        """Opens the index in `folder`, or makes one.
+
+        Raises:
+          UserError: there is none and `create` is false, it is not readable, or it holds codes of
+            other bits or another model.
+        """
+        self.bits, self.model = bits, model
+        self._path = folder / FILE
+        self._lock = threading.RLock()
+        self._rows, self._seen = None, -1
+        if not create and not self._path.exists():
+            raise UserError(
+                f"{folder}: no index yet; make one with python -m jaxhash.search index --images=..."
+            )
+        with self._one_line():
+            folder.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                self._path, 30, isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._db.execute("pragma journal_mode=wal")
+                self._db.execute("pragma synchronous=full")
+                self._claim(folder)
+            except BaseException:
+                self._db.close()
+                raise
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Adds items; one whose id is there already takes its place."""
+        items = checked(items, self.bits)
+        records = [
+            (item.id, item.code.tobytes(), json.dumps(dict(item.metadata))) for item in items
+        ]
+        with self._transaction("immediate"):
+            self._db.executemany("insert or replace into item values (?, ?, ?)", records)
+            self._log([item.id for item in items])
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Deletes items by id; returns how many there were."""
+        ids = sorted({id for id in ids if possible(id)})
+        with self._transaction("immediate"):
+            count = self._db.execute(
+                "delete from item where id in (select value from json_each(?))", [json.dumps(ids)]
+            ).rowcount
+            self._log(ids)
+        return count
+
+    def get(self, ids: Sequence[str]) -> list[Item | None]:
+        """Returns items by id, None for those that are not there."""
+        with self._transaction():
+            found = self._read(ids)
+        return [found.get(id) for id in ids]
+
+    def nearest(
+        self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds the k nearest items of each query, codes uint8 [q ceil(bits/8)]."""
+        codes = checked_queries(codes, self.bits)
+        with self._transaction():
+            scan, rows = self._chosen(where)
+            distance, row = scan.nearest(codes, max(k, 0))
+            return self._hits(zip(distance, rows[row], strict=True))
+
+    def within(
+        self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds all items at most `radius` bits from each query."""
+        codes = checked_queries(codes, self.bits)
+        with self._transaction():
+            scan, rows = self._chosen(where)
+            return self._hits((near, rows[row]) for near, row in scan.within(codes, radius))
+
+    def items(
+        self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
+    ) -> list[Item]:
+        """Lists items in the order of their ids, those behind `after`."""
+        with self._transaction():
+            if not where:
+                found = self._db.execute(
+                    "select * from item where id > ? order by id limit ?", [after, limit]
+                )
+                return [_item(*record) for record in found]
+            ids = self._current().ids[self._matching(where)]
+            start = np.searchsorted(ids, after, side="right")
+            return list(self._read(ids[start : start + limit].tolist()).values())
+
+    def count(self, where: Mapping[str, str] | None = None) -> int:
+        """Counts items."""
+        with self._transaction():
+            if where:
+                return len(self._matching(where))
+            return self._db.execute("select count(*) from item").fetchone()[0]
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._db.close()
+
+    def _claim(self, folder: Path) -> None:
+        """Makes the tables and says whose they are, or checks it."""
+        ours = {"bits": str(self.bits), "model": self.model}
+        self._db.executescript("begin immediate;" + SCHEMA + "commit;")
+        with self._transaction("immediate"):
+            query = "select name, value from setting"
+            stored = dict(self._db.execute(query))
+            if not stored:
+                self._db.executemany("insert into setting values (?, ?)", ours.items())
+        check_identity(str(folder), stored or ours, ours)
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise UserError(f"index {self._path}: {error}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self, kind: str = "deferred") -> Iterator[None]:
+        """One state of the file from start to end; committed, or rolled back by an exception."""
+        with self._lock, self._one_line():
+            self._db.execute(f"begin {kind}")
+            try:
+                yield
+                self._db.execute("commit")
+            finally:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+
+    def _log(self, ids: list[str]) -> None:
+        """Notes what changed, for readers; of more than they follow, that something did."""
+        noted = [(id,) for id in ids] if len(ids) < LOGGED else [("",), ("",)]
+        self._db.executemany("insert into change (id) values (?)", noted)
+        last = self._db.execute("select max(number) from change").fetchone()[0] or 0
+        first = last - LOGGED if len(ids) < LOGGED else last - 1
+        self._db.execute("delete from change where number <= ?", [first])
+
+    def _current(self) -> Rows:
+        """Brings memory up to the state of the file that this transaction sees."""
+        first, last = self._db.execute("select min(number), max(number) from change").fetchone()
+        last = last or 0
+        if self._rows is None or (last > self._seen and first > self._seen + 1):
+            pairs = self._db.execute("select id, code from item order by id").fetchall()
+            self._rows = Rows.of(pairs, -(-self.bits // 8))
+        elif last > self._seen:
+            query = "select distinct id from change where number > ?"
+            ids = [id for (id,) in self._db.execute(query, [self._seen])]
+            self._rows = self._rows.changed(ids, list(self._read(ids).values()))
+        self._seen = last
+        return self._rows
+
+    def _matching(self, where: Mapping[str, str]) -> np.ndarray:
+        def read() -> Iterator[str]:
+            query = "select metadata from item order by id"
+            return (text for (text,) in self._db.execute(query))
+
+        return self._current().where(where, read)
+
+    def _chosen(self, where: Mapping[str, str] | None) -> tuple[Scan, np.ndarray]:
+        """Returns what to scan, and the ids of its rows."""
+        current = self._current()
+        if not where:
+            return current.scan(), current.ids
+        rows = self._matching(where)
+        return Scan(current.codes[rows]), current.ids[rows]
+
+    def _read(self, ids: Sequence[str]) -> dict[str, Item]:
+        possible_ids = json.dumps([id for id in ids if possible(id)])
+        query = "select * from item where id in (select value from json_each(?)) order by id"
+        return {record[0]: _item(*record) for record in self._db.execute(query, [possible_ids])}
+
+    def _hits(self, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> list[list[Hit]]:
+        found = [(distance.tolist(), ids.tolist()) for distance, ids in found]
+        items = self._read(list({id for _, ids in found for id in ids}))
+        return [[Hit(d, items[id]) for d, id in zip(*pair, strict=True)] for pair in found]
+
+
+def _item(id: str, code: bytes, metadata: str) -> Item:
+    return Item(id, np.frombuffer(code, np.uint8), json.loads(metadata))

@@ -1,0 +1,43 @@
+"""From the address of an index to its engine."""
+
+import re
+from pathlib import Path
+
+from jaxhash.errors import UserError
+from jaxhash.search.index import Index
+
+MILVUS = re.compile(r"milvus://(?P<host>[^/]+:\d+)/(?P<collection>[A-Za-z_][A-Za-z0-9_]{0,254})")
+
+
+def open_index(address: str | Path, bits: int, model: str, create: bool = True) -> Index:
+    """Opens an index, or makes an empty one.
+
+    Args:
+      address: a folder, or milvus://host:port/collection.
+      bits: of the codes.
+      model: identifies the network; see `jaxhash.encoder.Encoder.identity`.
+      create: whether to make what is not there.
+
+    Raises:
+      UserError: an address of no known form, an engine that is not installed or does not answer,
+        no index there and not `create`, or codes of other bits or another model.
+    """
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(address))
+    if not scheme:
+        from jaxhash.search.embedded import Embedded  # noqa: PLC0415  engines are extras
+
+        return Embedded(Path(address).expanduser(), bits, model, create)
+    if scheme[1] != "milvus":
+        raise UserError(
+            f"--index={address}: unknown scheme {scheme[1]}://; expected a folder, or "
+            "milvus://host:port/collection"
+        )
+    match = MILVUS.fullmatch(str(address))
+    if not match:
+        raise UserError(
+            f"--index={address}: expected milvus://host:port/collection, the collection of "
+            "letters, digits and _"
+        )
+    from jaxhash.search.milvus import Milvus  # noqa: PLC0415
+
+    return Milvus(match["host"], match["collection"], bits, model, create)

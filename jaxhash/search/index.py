@@ -1,0 +1,153 @@
+"""What every search engine here offers: codes with metadata, found by Hamming distance."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from jaxhash.errors import UserError
+
+ID_LENGTH = 512
+OWN = "_"  # names of metadata that begin so are this package's, and not for people
+
+
+class Item(NamedTuple):
+    """One image of a collection.
+
+    id: its name, unique in the index, of 1 to 512 characters.
+    code: uint8 [ceil(k/8)], bits packed most significant first.
+    metadata: names, not empty, to texts; for example {"label": "cat"}; filters look at it.
+    """
+
+    id: str
+    code: np.ndarray
+    metadata: Mapping[str, str]
+
+
+class Hit(NamedTuple):
+    """An item that a query found, and how many bits differ."""
+
+    distance: int
+    item: Item
+
+
+class Index(Protocol):
+    """Codes of k bits, durable when a call that changes them returns.
+
+    Hits are in order of distance, and of id among equal distances. `where` keeps to items whose
+    metadata has all the given values.
+
+    Attributes:
+      bits: k.
+      model: identifies the network that the codes come from; another's codes mean nothing here.
+    """
+
+    bits: int
+    model: str
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Adds items; one whose id is there already takes its place."""
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Deletes items by id; returns how many there were."""
+
+    def get(self, ids: Sequence[str]) -> list[Item | None]:
+        """Returns items by id, None for those that are not there."""
+
+    def nearest(
+        self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds the k nearest items of each query, codes uint8 [q ceil(bits/8)]."""
+
+    def within(
+        self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds all items at most `radius` bits from each query."""
+
+    def items(
+        self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
+    ) -> list[Item]:
+        """Lists items in the order of their ids, those behind `after`."""
+
+    def count(self, where: Mapping[str, str] | None = None) -> int:
+        """Counts items."""
+
+    def close(self) -> None:
+        """Lets go of files and connections."""
+
+
+def shown(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Returns the metadata that people gave an item.
+
+    >>> shown({"label": "cat", "_stamp": "12-34"})
+    {'label': 'cat'}
+    """
+    return {name: value for name, value in metadata.items() if not name.startswith(OWN)}
+
+
+def checked(items: Sequence[Item], bits: int) -> list[Item]:
+    """Checks items that are to be added; of several with one id the last is kept.
+
+    Raises:
+      UserError: an id that no engine takes.
+      ValueError: a code that is not of `bits` bits, or metadata that are not texts.
+
+    >>> item = Item("a.jpg", np.zeros(2, np.uint8), {"label": "cat"})
+    >>> [kept.id for kept in checked([item, item], 12)]
+    ['a.jpg']
+    """
+    for item in items:
+        if not possible(item.id):
+            raise UserError(
+                f"{item.id[:60]!r} cannot be the id of an image: expected 1 to {ID_LENGTH} "
+                "characters of valid text"
+            )
+        if "" in item.metadata or not _texts([*item.metadata, *item.metadata.values()]):
+            raise ValueError(f"metadata of {item.id[:60]!r} are not names and texts")
+    forms = {(item.code.dtype, item.code.shape) for item in items}
+    if len(forms) > 1:
+        raise ValueError(f"codes of several forms: {forms}")
+    if items:
+        checked_queries(np.stack([item.code for item in items]), bits)
+    return list({item.id: item for item in items}.values())
+
+
+def checked_queries(codes: np.ndarray, bits: int) -> np.ndarray:
+    """Checks codes, uint8 [q ceil(bits/8)], and that the bits beyond `bits` are 0.
+
+    Raises:
+      ValueError: they are anything else.
+    """
+    size = -(-bits // 8)
+    if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != size:
+        raise ValueError(f"codes are {codes.dtype} {codes.shape}: expected uint8 [q {size}]")
+    if bits % 8 and (codes[:, -1] & (0xFF >> bits % 8)).any():
+        raise ValueError(f"codes have bits set beyond the {bits} that they are made of")
+    return codes
+
+
+def possible(id: str) -> bool:
+    """Says whether an item can be called this.
+
+    >>> possible("2024/cat.jpg"), possible(""), possible("a" * 513)
+    (True, False, False)
+    """
+    return 0 < len(id) <= ID_LENGTH and "\0" not in id and _texts(id)
+
+
+def check_identity(where: str, stored: Mapping[str, str], ours: Mapping[str, str]) -> None:
+    """Raises UserError where an index holds codes of other `bits` or of another `model`."""
+    for name, value in ours.items():
+        if stored.get(name) != value:
+            raise UserError(
+                f"index {where} holds codes of {name} {stored.get(name)}, the checkpoint gives "
+                f"{name} {value}: give another --index, or delete it and index again"
+            )
+
+
+def _texts(values: Sequence[str]) -> bool:
+    try:
+        "".join(values).encode()
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""What the service counts, for Prometheus."""
+
+from collections.abc import Callable
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+
+SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
+BATCHES = (1, 2, 4, 8, 16, 32, 64)
+
+
+class Meters:
+    """Counters of one service; each service has its own.
+
+    Attributes:
+      batch: how many pictures went into one call of the network.
+    """
+
+    def __init__(self):
+        """Starts at nothing."""
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        self._seconds = Histogram(
+            "jaxhash_request_seconds",
+            "Time from a request to the end of its answer",
+            ["route"],
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._requests = Counter(
+            "jaxhash_requests",
+            "Requests by route, method and status",
+            ["route", "method", "status"],
+            registry=self._registry,
+        )
+        self.batch = Histogram(
+            "jaxhash_batch_pictures",
+            "Pictures in one call of the network",
+            buckets=BATCHES,
+            registry=self._registry,
+        )
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Counts one request."""
+        self._seconds.labels(route).observe(seconds)
+        self._requests.labels(route, method if method in METHODS else "other", status).inc()
+
+    def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Adds a gauge that is read whenever somebody asks."""
+        Gauge(name, description, registry=self._registry).set_function(value)
+
+    def text(self) -> str:
+        """Returns everything in Prometheus' text format."""
+        return generate_latest(self._registry).decode()
+
+
+METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")

@@ -1,0 +1,280 @@
+"""The engine for a cluster: a collection in Milvus, found by exact scans on its nodes."""
+
+import contextlib
+import json
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from jaxhash.errors import UserError
+from jaxhash.metrics import hamming
+from jaxhash.search.index import Hit, Item, check_identity, checked, checked_queries, possible
+
+TOKEN = "JAXHASH_MILVUS_TOKEN"  # environment variable with user:password or an API key
+MAX_HITS = 16_384  # of Milvus, for one query
+SPARE = 64  # neighbours asked for beyond k, to see where the ties at the k-th distance end
+ROWS = 5_000  # in one call, of at most 64 MiB
+CONNECT_SECONDS, CALL_SECONDS = 5, 20
+# A read may miss what was written in the last 5 seconds ("Bounded" of Milvus). For a little longer
+# than that after opening, and after a write of our own, it sees everything ("Strong"), which takes
+# 0.2 s. "Session" does not do: with the server 2.3.5 a read missed a deletion just before it.
+SETTLED_SECONDS = 6
+
+
+class Milvus:
+    """An index in a collection of Milvus; see `jaxhash.search.index.Index`.
+
+    A call that changes it is in the log of the cluster when it returns; a large one in pieces, so
+    that a client killed in the middle leaves the first of them. Milvus chooses among ties as it
+    likes: where that matters they are looked up by id.
+    """
+
+    def __init__(self, host: str, collection: str, bits: int, model: str, create: bool = True):
+        """Connects to `host`, "name:port", and opens the collection, or makes one.
+
+        Raises:
+          UserError: nothing answers there, there is no collection and `create` is false, or it
+            holds codes of other bits or another model, or something else.
+        """
+        self.bits, self.model = bits, model
+        self._where, self._collection = f"milvus://{host}/{collection}", collection
+        self._unsettled = time.monotonic()
+        pymilvus = _pymilvus()
+        self._failures = (pymilvus.MilvusException, ConnectionError, TimeoutError)
+        with self._one_line():
+            self._client = pymilvus.MilvusClient(
+                f"http://{host}", token=os.environ.get(TOKEN, ""), timeout=CONNECT_SECONDS
+            )
+            try:
+                self._claim(pymilvus.DataType, create)
+            except BaseException:
+                self._client.close()
+                raise
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Adds items; one whose id is there already takes its place."""
+        items = checked(items, self.bits)
+        for piece in _pieces(items, ROWS):
+            rows = [
+                {"id": item.id, "code": item.code.tobytes(), "metadata": dict(item.metadata)}
+                for item in piece
+            ]
+            self._write("upsert", data=rows)
+
+    def delete(self, ids: Sequence[str]) -> int:
+        """Deletes items by id; returns how many there were."""
+        there = [item.id for item in self.get(list(dict.fromkeys(ids))) if item]
+        for piece in _pieces(there, ROWS):
+            self._write("delete", filter=_among(piece))  # its `ids` are not quoted
+        return len(there)
+
+    def get(self, ids: Sequence[str]) -> list[Item | None]:
+        """Returns items by id, None for those that are not there."""
+        found = {}
+        for piece in _pieces([id for id in dict.fromkeys(ids) if possible(id)], ROWS):
+            rows = self._read("query", filter=_among(piece), output_fields=["*"])
+            found |= {row["id"]: _item(row) for row in rows}
+        return [found.get(id) for id in ids]
+
+    def nearest(
+        self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds the k nearest items of each query, codes uint8 [q ceil(bits/8)]."""
+        codes = checked_queries(codes, self.bits)
+        if k <= 0:
+            return [[] for _ in codes]
+        if k > MAX_HITS:
+            return [sorted(self._walk(code, self.bits, where), key=_rank)[:k] for code in codes]
+        wide = min(k + SPARE, MAX_HITS)
+        found = self._search(codes, wide, where)
+        for code, hits in zip(codes, found, strict=True):
+            if len(hits) == wide and hits[-1].distance == hits[k - 1].distance:
+                last = hits[-1].distance
+                nearer = [hit for hit in hits if hit.distance < last]
+                hits[:] = nearer + self._first_at(code, last, k - len(nearer), where)
+        return [hits[:k] for hits in found]
+
+    def within(
+        self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
+    ) -> list[list[Hit]]:
+        """Finds all items at most `radius` bits from each query."""
+        codes = checked_queries(codes, self.bits)
+        if radius < 0:
+            return [[] for _ in codes]
+        radius = min(radius, self.bits)
+        found = self._search(codes, MAX_HITS, where, {"radius": radius + 1})
+        return [
+            hits if len(hits) < MAX_HITS else sorted(self._walk(code, radius, where), key=_rank)
+            for code, hits in zip(codes, found, strict=True)
+        ]
+
+    def items(
+        self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
+    ) -> list[Item]:
+        """Lists items in the order of their ids, those behind `after`."""
+        found: list[Item] = []
+        while len(found) < limit:
+            asked = min(limit - len(found), ROWS)
+            both = " and ".join(filter(None, [f"id > {_quoted(after)}", _filter(where)]))
+            rows = self._read("query", filter=both, limit=asked, output_fields=["*"])
+            found += sorted(map(_item, rows), key=lambda item: item.id)
+            if len(rows) < asked:
+                break
+            after = found[-1].id
+        return found
+
+    def count(self, where: Mapping[str, str] | None = None) -> int:
+        """Counts items."""
+        rows = self._read("query", filter=_filter(where), output_fields=["count(*)"])
+        return rows[0]["count(*)"]
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._client.close()
+
+    def _claim(self, kinds, create: bool) -> None:
+        """Makes the collection and says whose it is, or checks it; what a kill left is mended."""
+        client, name = self._client, self._collection
+        ours = {"bits": str(self.bits), "model": self.model}
+        if not client.has_collection(name):
+            if not create:
+                raise UserError(
+                    f"{self._where}: no index yet; make one with python -m jaxhash.search index "
+                    "--images=..."
+                )
+            description = json.dumps({"jaxhash": ours})
+            schema = client.create_schema(auto_id=False, description=description)
+            schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=2048)
+            schema.add_field("code", kinds.BINARY_VECTOR, dim=-(-self.bits // 8) * 8)
+            schema.add_field("metadata", kinds.JSON)
+            client.create_collection(name, schema=schema)
+        try:
+            stored = json.loads(client.describe_collection(name)["description"])["jaxhash"]
+        except (ValueError, KeyError, TypeError):
+            raise UserError(f"{self._where}: a collection of somebody else's") from None
+        check_identity(self._where, stored, ours)
+        if not client.list_indexes(name):
+            scan = client.prepare_index_params()
+            scan.add_index("code", index_type="BIN_FLAT", metric_type="HAMMING")
+            client.create_index(name, scan)
+        client.load_collection(name)
+
+    def _search(
+        self,
+        codes: np.ndarray,
+        limit: int,
+        where: Mapping[str, str] | None,
+        bounds: dict | None = None,
+    ) -> list[list[Hit]]:
+        """Finds hits of each query, sorted; which of those tied at the limit is up to Milvus."""
+        found = []
+        for piece in _pieces(codes, max(1, MAX_HITS // limit)):
+            answers = self._read(
+                "search",
+                data=[code.tobytes() for code in piece],
+                anns_field="code",
+                filter=_filter(where),
+                limit=limit,
+                output_fields=["id", "code", "metadata"],
+                search_params={"metric_type": "HAMMING", "params": bounds or {}},
+            )
+            for answer in answers:
+                hits = [Hit(round(hit["distance"]), _item(hit["entity"])) for hit in answer]
+                found.append(sorted(hits, key=_rank))
+        return found
+
+    def _first_at(
+        self, code: np.ndarray, distance: int, count: int, where: Mapping[str, str] | None
+    ) -> list[Hit]:
+        """Finds the first `count` items by id at a distance."""
+        ring = {"radius": distance + 1, "range_filter": distance}
+        [hits] = self._search(code[None], MAX_HITS, where, ring)
+        if len(hits) < MAX_HITS:
+            return hits[:count]
+        found = []
+        for hit in self._walk(code, distance, where):
+            found += [hit] if hit.distance == distance else []
+            if len(found) == count:
+                break
+        return found
+
+    def _walk(
+        self, code: np.ndarray, radius: int, where: Mapping[str, str] | None
+    ) -> Iterator[Hit]:
+        """Looks at every item, in the order of ids: where there are more than Milvus returns."""
+        after = ""
+        while page := self.items(after, ROWS, where):
+            distances = hamming.distances(code[None], np.stack([item.code for item in page]))[0]
+            for distance, item in zip(distances.tolist(), page, strict=True):
+                if distance <= radius:
+                    yield Hit(distance, item)
+            after = page[-1].id
+
+    def _read(self, call: str, **arguments):
+        settled = time.monotonic() - self._unsettled > SETTLED_SECONDS
+        level = "Bounded" if settled else "Strong"
+        return self._call(call, consistency_level=level, **arguments)
+
+    def _write(self, call: str, **arguments) -> None:
+        try:
+            self._call(call, **arguments)
+        finally:
+            self._unsettled = time.monotonic()
+
+    def _call(self, call: str, **arguments):
+        with self._one_line():
+            return getattr(self._client, call)(self._collection, timeout=CALL_SECONDS, **arguments)
+
+    @contextlib.contextmanager
+    def _one_line(self) -> Iterator[None]:
+        try:
+            yield
+        except self._failures as error:
+            reason = " ".join(str(getattr(error, "message", error)).split())[:200]
+            raise UserError(f"index {self._where}: {reason}") from error
+
+
+def _filter(where: Mapping[str, str] | None) -> str:
+    pairs = (where or {}).items()
+    return " and ".join(f"metadata[{_quoted(name)}] == {_quoted(value)}" for name, value in pairs)
+
+
+def _among(ids: Sequence[str]) -> str:
+    return f"id in [{', '.join(map(_quoted, ids))}]"
+
+
+def _quoted(text: str) -> str:
+    """Quotes a text in Milvus's expressions, whose escapes are those of JSON, without surrogates.
+
+    >>> print(_quoted('a "b" ' + chr(92)))
+    "a \\"b\\" \\\\"
+    """
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _item(row: Mapping) -> Item:
+    code = row["code"]
+    code = code[0] if isinstance(code, list) else code
+    return Item(row["id"], np.frombuffer(code, np.uint8), row["metadata"])
+
+
+def _rank(hit: Hit) -> tuple[int, str]:
+    return hit.distance, hit.item.id
+
+
+def _pieces(things: Sequence, size: int) -> Iterator[Sequence]:
+    return (things[start : start + size] for start in range(0, len(things), size))
+
+
+def _pymilvus():
+    try:
+        import pymilvus  # noqa: PLC0415  an extra
+    except ImportError:
+        raise UserError(
+            "a Milvus index needs its client, which is not installed: pip install 'jaxhash[milvus]'"
+        ) from None
+    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # it logs what it raises as well
+    return pymilvus

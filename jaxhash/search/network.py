@@ -1,0 +1,92 @@
+"""The trained network as a service uses it: few pictures at a time, compiled once."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import matplotlib
+import numpy as np
+from PIL import Image
+
+from jaxhash.encoder import Encoder
+from jaxhash.explain import attention_step
+from jaxhash.parallel import Replicas
+from jaxhash.search import uploads
+from jaxhash.steps import encode_step
+
+OVERLAY_SIDE = 512
+OPACITY = 200  # of 255, where attention is strongest
+
+
+class Network:
+    """Turns pictures into codes and attention maps, on one device.
+
+    Attributes:
+      bits: k.
+      nodes: where attention shows where it looks; empty where the network has none.
+      max_batch: pictures in one call.
+    """
+
+    def __init__(self, encoder: Encoder, max_batch: int = 32):
+        """Copies the weights to the device."""
+        self.bits = encoder.config.model.bits
+        self.max_batch = max_batch
+        self._shape = (encoder.augment.size, len(encoder.augment.mean))
+        parts = {"model": encoder.model, "augment": encoder.augment}
+        size, channels = self._shape
+        blank = jax.ShapeDtypeStruct((1, size, size, channels), np.uint8)
+        shown = jax.eval_shape(partial(attention_step, **parts), encoder.variables, blank)
+        self.nodes = [node for node in encoder.model.attention if node in shown]
+        self._replicas = Replicas(1)
+        self._variables = self._replicas.replicate(encoder.variables)
+        self._encode = self._replicas.map(partial(encode_step, **parts))
+        self._attend = self._replicas.map(partial(attention_step, **parts))
+
+    def prepare(self, image: Image.Image) -> np.ndarray:
+        """Makes what the network reads of a picture, uint8 [h w c]."""
+        return uploads.prepare(image, *self._shape)
+
+    def warm_up(self) -> None:
+        """Compiles for every size of batch, so that no request has to wait for it."""
+        size, channels = self._shape
+        blank = np.zeros((size, size, channels), np.uint8)
+        count = 1
+        while count < 2 * self.max_batch:
+            self.codes([blank] * min(count, self.max_batch))
+            count *= 2
+        if self.nodes:
+            self._call(self._attend, blank[None])
+
+    def codes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Encodes pictures [h w c]; fills their number up to a power of two, for few compilations.
+
+        Returns:
+          uint8 [n ceil(k/8)], packed.
+        """
+        count = min(1 << (len(pictures) - 1).bit_length(), self.max_batch)
+        filled = np.stack([*pictures, *[pictures[0]] * (count - len(pictures))])
+        return self._call(self._encode, filled)[: len(pictures)]
+
+    def overlay(self, picture: np.ndarray, width: int, height: int) -> Image.Image:
+        """Draws where the network looks, to be laid over a picture.
+
+        Args:
+          picture: [h w c], from `prepare`.
+          width, height: of the original, for the proportions.
+
+        Returns:
+          RGBA: bright and opaque where its last attention counts most, clear where least.
+        """
+        weights = self._call(self._attend, picture[None])[self.nodes[-1]][0]
+        shown = (weights - weights.min()) / (np.ptp(weights) or 1.0)
+        scale = OVERLAY_SIDE / max(width, height)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        smooth = Image.fromarray(shown.astype(np.float32)).resize(size, Image.Resampling.BICUBIC)
+        strength = np.asarray(smooth).clip(0, 1)
+        pixels = matplotlib.colormaps["inferno"](strength, bytes=True)
+        pixels[..., 3] = strength * OPACITY
+        return Image.fromarray(pixels)
+
+    def _call(self, step, pictures: np.ndarray):
+        found = step(self._variables, self._replicas.shard(pictures))
+        return jax.tree.map(np.asarray, self._replicas.gather(found))

@@ -1,0 +1,75 @@
+// Speaks with the server: the token, patience when it is busy, and failures in words.
+
+const RETRIES = 3;
+const FIELD = "jaxhash-token";
+
+export class Failure extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+// Calls a route; returns the response, or throws a Failure whose message is for people.
+export async function call(path, options = {}, tries = RETRIES) {
+  const token = sessionStorage.getItem(FIELD);
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  let response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Failure("The server does not answer. Is it still running?");
+  }
+  if (response.ok) return response;
+  if (response.status === 429 && tries > 0) {
+    const seconds = Number(response.headers.get("retry-after")) || 1;
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+    return call(path, options, tries - 1);
+  }
+  if (response.status === 401) {
+    await login(token !== null);
+    return call(path, options, tries);
+  }
+  const answer = await response.json().catch(() => ({}));
+  throw new Failure(answer.detail ?? `The server answered ${response.status}.`, response.status);
+}
+
+// Shows a picture that the server has; an <img> cannot send a token itself.
+export async function show(img, path) {
+  if (!sessionStorage.getItem(FIELD)) {
+    img.src = path;
+    return;
+  }
+  try {
+    const url = URL.createObjectURL(await (await call(path)).blob());
+    img.onload = () => URL.revokeObjectURL(url);
+    img.src = url;
+  } catch {
+    img.removeAttribute("src"); // its text is shown instead
+  }
+}
+
+let asking = null;
+
+// Asks for the token, once however many calls need it.
+function login(refused) {
+  asking ??= new Promise((resolve) => {
+    const dialog = document.querySelector("#login");
+    const input = document.querySelector("#token");
+    document.querySelector("#loginerror").textContent = refused ? "That was not the token." : "";
+    input.value = "";
+    dialog.addEventListener(
+      "close",
+      () => {
+        sessionStorage.setItem(FIELD, input.value);
+        asking = null;
+        resolve();
+      },
+      { once: true },
+    );
+    dialog.addEventListener("cancel", (event) => event.preventDefault());
+    dialog.showModal();
+  });
+  return asking;
+}

@@ -1,0 +1,89 @@
+"""The pictures of an index, by id: those of a folder, and those added through the service."""
+
+import contextlib
+import hashlib
+import io
+import os
+from pathlib import Path
+
+from PIL import Image
+
+from jaxhash.search import uploads
+
+SMALL = 128  # pixels; a picture no larger is passed on without loss
+KEPT_SIDE = 2048
+
+
+class Pictures:
+    """Finds the picture of an item.
+
+    Ids are names, not paths. In the folder that was indexed, the picture of an item is the file
+    that its id names from there, as long as it really lies there: neither `..`, nor an absolute
+    path, nor a symbolic link leads out. An added picture is kept under the hash of its id.
+    """
+
+    def __init__(self, added: Path, root: Path | None = None):
+        """Names the folders; `added` is made when it is first needed.
+
+        Args:
+          added: where pictures added through the service are kept.
+          root: the folder that was indexed, if there is one.
+        """
+        self._added = added
+        self._root = None if root is None else root.expanduser().resolve()
+
+    def read(self, id: str) -> Image.Image | None:
+        """Returns the picture of an item, or None where there is none that can be read."""
+        for path in (self._kept(id), self._indexed(id)):
+            if path is not None:
+                with contextlib.suppress(OSError, uploads.Refused), path.open("rb") as file:
+                    return uploads.read(file)
+        return None
+
+    def thumbnail(self, id: str, side: int) -> tuple[bytes, str] | None:
+        """Returns the picture at most `side` pixels wide and high, encoded anew, and its type."""
+        image = self.read(id)
+        if image is None:
+            return None
+        image.thumbnail((side, side))
+        return encoded(image)
+
+    def add(self, id: str, image: Image.Image) -> None:
+        """Keeps a picture; encoded anew, so that nothing hides in it, its place of taking least."""
+        self._added.mkdir(parents=True, exist_ok=True)
+        image = image.copy()
+        image.thumbnail((KEPT_SIDE, KEPT_SIDE))
+        path = self._kept(id)
+        unfinished = path.with_suffix(".unfinished")
+        unfinished.write_bytes(encoded(image)[0])
+        os.replace(unfinished, path)
+
+    def delete(self, id: str) -> None:
+        """Deletes an added picture; what lies in the indexed folder stays."""
+        self._kept(id).unlink(missing_ok=True)
+
+    def _kept(self, id: str) -> Path:
+        return self._added / f"{hashlib.sha256(id.encode()).hexdigest()}.picture"
+
+    def _indexed(self, id: str) -> Path | None:
+        if self._root is None:
+            return None
+        try:
+            path = (self._root / id).resolve()
+            return path if path.is_relative_to(self._root) and path.is_file() else None
+        except (OSError, ValueError, RuntimeError):  # too long, a null byte, a loop of links
+            return None
+
+
+def encoded(image: Image.Image) -> tuple[bytes, str]:
+    """Encodes a picture for a browser: small ones as PNG, others as JPEG.
+
+    >>> encoded(Image.new("RGB", (2, 2)))[1]
+    'image/png'
+    """
+    buffer = io.BytesIO()
+    if image.mode == "RGBA" or max(image.size) <= SMALL:
+        image.save(buffer, "PNG")
+        return buffer.getvalue(), "image/png"
+    image.save(buffer, "JPEG", quality=88)
+    return buffer.getvalue(), "image/jpeg"

@@ -1,0 +1,231 @@
+"""What can be asked of the service, under /api/."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi.responses import Response
+from pydantic import Json
+
+from jaxhash.search import messages, uploads
+from jaxhash.search.index import ID_LENGTH, OWN, Index, Item, possible, shown
+from jaxhash.search.messages import PICTURES, problems
+from jaxhash.search.pictures import encoded
+from jaxhash.search.searcher import Query as Asked
+from jaxhash.search.searcher import Searcher
+
+MAX_HITS = 1000
+LOOKS, SAMPLE = 50, 20  # `about` looks at the metadata of so many items at so many places
+LAST = "\U0010ffff"  # comes after whatever a file is called
+NAMES = 16  # of metadata of an added picture
+
+router = APIRouter(prefix="/api")
+
+
+def searcher(request: Request) -> Searcher:
+    """Gives a route what does the work."""
+    return request.app.state.searcher
+
+
+def filters(
+    where: Annotated[
+        list[str], Query(description="name=value of metadata; of several, all must hold.")
+    ] = [],  # noqa: B006  FastAPI copies it
+) -> dict[str, str]:
+    """Reads the filter of a request."""
+    pairs = [pair.partition("=") for pair in where]
+    if not all(name and equals for name, equals, _ in pairs):
+        raise HTTPException(422, "where: expected name=value")
+    return {name: value for name, _, value in pairs}
+
+
+Work = Annotated[Searcher, Depends(searcher)]
+Where = Annotated[dict[str, str], Depends(filters)]
+Id = Annotated[str, Query(min_length=1, max_length=ID_LENGTH)]
+Upload = Annotated[UploadFile, File(description=f"{uploads.ACCEPTED.capitalize()}.")]
+
+
+def wanted(
+    work: Work,
+    where: Where,
+    k: Annotated[int, Query(ge=1, le=MAX_HITS, description="How many, the nearest.")] = 20,
+    radius: Annotated[
+        int | None, Query(ge=0, le=4096, description="Instead: all that differ in no more bits.")
+    ] = None,
+) -> Callable[[bytes], Asked]:
+    """Reads what a search asks for besides the code."""
+    if radius is not None:
+        k, radius = MAX_HITS, min(radius, work.index.bits)
+    return lambda code: Asked(code, k, radius, tuple(sorted(where.items())))
+
+
+Wanted = Annotated[Callable[[bytes], Asked], Depends(wanted)]
+
+
+@router.get("/about", responses=problems())
+async def about(work: Work) -> messages.About:
+    """Says what this service is, and what it accepts."""
+    count = await work.on_index(work.index.count)
+    found = await work.on_index(_sample, work.index)
+    return messages.About(
+        model=work.index.model,
+        bits=work.index.bits,
+        images=count,
+        attention=bool(work.network.nodes),
+        metadata={name: sorted(values)[:LOOKS] for name, values in sorted(found.items())},
+        max_bytes=work.limits.max_bytes,
+        max_pixels=work.limits.max_pixels,
+        max_hits=MAX_HITS,
+    )
+
+
+@router.post("/search", responses=problems(400, 415))
+async def search(image: Upload, work: Work, asked: Wanted) -> messages.Found:
+    """Finds what looks like a picture that you send."""
+    _, prepared = await work.decode(image.file)
+    return await _find(work, asked((await work.code(prepared)).tobytes()))
+
+
+@router.get("/similar", responses=problems(404))
+async def similar(id: Id, work: Work, asked: Wanted) -> messages.Found:
+    """Finds what looks like a picture of the collection, itself among it."""
+    item = await _item(work, id)
+    return await _find(work, asked(item.code.tobytes()))
+
+
+@router.get("/items", responses=problems())
+async def browse(
+    work: Work,
+    where: Where,
+    after: Annotated[str, Query(max_length=ID_LENGTH)] = "",
+    limit: Annotated[int, Query(ge=1, le=MAX_HITS)] = 60,
+) -> messages.Page:
+    """Lists the collection in the order of ids, a page at a time."""
+    items = await work.on_index(work.index.items, after, limit + 1, where or None)
+    shown = [messages.Item.of(item) for item in items[:limit]]
+    return messages.Page(items=shown, next=shown[-1].id if len(items) > limit else None)
+
+
+@router.post("/items", status_code=201, responses=problems(400, 415))
+async def add(
+    image: Upload,
+    work: Work,
+    id: Annotated[
+        str | None,
+        Form(min_length=1, max_length=ID_LENGTH, description="Default: made of its content."),
+    ] = None,
+    metadata: Annotated[
+        Json[dict[str, str]] | None,
+        Form(max_length=4096, description="A JSON object of texts."),
+    ] = None,
+) -> messages.Item:
+    """Adds a picture to the collection; one whose id is there already takes its place."""
+    metadata = metadata or {}
+    if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
+        raise HTTPException(422, f"metadata: expected at most {NAMES} names, none with {OWN} first")
+    picture, prepared = await work.decode(image.file)
+    if id is None:
+        id = f"added-{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}"
+    if not possible(id):
+        raise HTTPException(422, "id: expected text without null characters")
+    item = Item(id, await work.code(prepared), metadata)
+
+    def keep() -> None:
+        work.pictures.add(id, picture)
+        work.index.add([item])
+
+    await work.on_index(keep)
+    return messages.Item.of(item)
+
+
+@router.get("/item", responses=problems(404))
+async def item(id: Id, work: Work) -> messages.Item:
+    """Describes one picture of the collection."""
+    return messages.Item.of(await _item(work, id))
+
+
+@router.delete("/item", responses=problems(404))
+async def delete(id: Id, work: Work) -> messages.Deleted:
+    """Deletes a picture from the collection; a file in the folder that was indexed stays."""
+
+    def forget() -> int:
+        count = work.index.delete([id])
+        if count:
+            work.pictures.delete(id)
+        return count
+
+    if not await work.on_index(forget):
+        raise HTTPException(404, "there is no picture of this id")
+    return messages.Deleted(deleted=1)
+
+
+@router.get("/picture", response_class=Response, responses={**PICTURES, **problems(404)})
+async def picture(
+    id: Id, work: Work, side: Annotated[int, Query(ge=16, le=1024)] = 256
+) -> Response:
+    """Returns a picture of the collection, made small enough for a square of `side` pixels."""
+    await _item(work, id)
+    found = await work.on_pictures(work.pictures.thumbnail, id, side)
+    if found is None:
+        raise HTTPException(404, "the picture itself is not there any more")
+    data, kind = found
+    return Response(data, media_type=kind, headers={"cache-control": "private, max-age=300"})
+
+
+@router.post(
+    "/attention", response_class=Response, responses={**PICTURES, **problems(400, 404, 415)}
+)
+async def attention(image: Upload, work: Work) -> Response:
+    """Shows where the network looks in a picture: a PNG to be laid over it."""
+    _check_attention(work)
+    return await _overlay(work, *await work.decode(image.file))
+
+
+@router.get("/attention", response_class=Response, responses={**PICTURES, **problems(404)})
+async def attention_of(id: Id, work: Work) -> Response:
+    """Shows where the network looks in a picture of the collection."""
+    _check_attention(work)
+    await _item(work, id)
+    found = await work.on_pictures(work.pictures.read, id)
+    if found is None:
+        raise HTTPException(404, "the picture itself is not there any more")
+    return await _overlay(work, found, await work.on_pictures(work.network.prepare, found))
+
+
+def _check_attention(work: Searcher) -> None:
+    if not work.network.nodes:
+        raise HTTPException(404, "this network has no attention to show")
+
+
+def _sample(index: Index) -> dict[str, set[str]]:
+    """Looks at some metadata: of ids that are paths, into each of the first folders."""
+    found: dict[str, set[str]] = {}
+    after = ""
+    for _ in range(LOOKS):
+        items = index.items(after, SAMPLE)
+        for item in items:
+            for name, value in shown(item.metadata).items():
+                found.setdefault(name, set()).add(value)
+        if len(items) < SAMPLE:
+            break
+        folder, slash, _ = items[-1].id.partition("/")
+        after = f"{folder}/{LAST}" if slash else items[-1].id
+    return found
+
+
+async def _overlay(work: Searcher, picture, prepared) -> Response:
+    overlay = await work.overlay(picture, prepared)
+    data, kind = await work.on_pictures(encoded, overlay)
+    return Response(data, media_type=kind)
+
+
+async def _find(work: Searcher, query: Asked) -> messages.Found:
+    return messages.Found.of(query.code, await work.find(query), MAX_HITS)
+
+
+async def _item(work: Searcher, id: str) -> Item:
+    (found,) = await work.on_index(work.index.get, [id])
+    if found is None:
+        raise HTTPException(404, "there is no picture of this id")
+    return found

@@ -1,0 +1,122 @@
+"""The work behind the service: decode, encode, find; each in its own threads."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO, NamedTuple, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from jaxhash.search import uploads
+from jaxhash.search.batcher import Batcher
+from jaxhash.search.guard import Limits
+from jaxhash.search.index import Hit, Index
+from jaxhash.search.meters import Meters
+from jaxhash.search.network import Network
+from jaxhash.search.pictures import Pictures
+
+Result = TypeVar("Result")
+DECODERS = 4
+
+
+class Query(NamedTuple):
+    """What to find: the `k` nearest to a code, or all within `radius`; see `Index`.
+
+    where: (name, value) pairs, sorted.
+    """
+
+    code: bytes
+    k: int
+    radius: int | None
+    where: tuple[tuple[str, str], ...]
+
+
+class Searcher:
+    """One network, one index and their pictures, for many clients at once.
+
+    The network has a thread to itself and so has the index: a call of either serves all that came
+    while the one before ran. Decoding has a few threads, which bounds the memory that it takes.
+
+    Attributes:
+      index: only to be used through `on_index`.
+      pictures, network, limits: see there.
+    """
+
+    def __init__(
+        self, network: Network, index: Index, pictures: Pictures, limits: Limits, meters: Meters
+    ):
+        """Puts the parts together; nothing runs before `run`."""
+        self.network, self.index, self.pictures = network, index, pictures
+        self.limits, self._meters = limits, meters
+        self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "decode")
+        self._on_device = ThreadPoolExecutor(1, "network")
+        self._on_index = ThreadPoolExecutor(1, "index")
+        self._codes = Batcher(self._encode, max_batch=network.max_batch, thread=self._on_device)
+        self._hits = Batcher(self._find, thread=self._on_index)
+
+    @contextlib.asynccontextmanager
+    async def run(self):
+        """Works while the context is open; closes the index behind it."""
+        await self._in(self._on_device, self.network.warm_up)
+        async with self._codes.run(), self._hits.run():
+            yield
+        await self.on_index(self.index.close)
+        for threads in (self._decoders, self._on_device, self._on_index):
+            threads.shutdown()
+
+    async def decode(self, file: BinaryIO) -> tuple[Image.Image, np.ndarray]:
+        """Reads an upload: the picture, and what the network reads of it; raises `Refused`."""
+
+        def work() -> tuple[Image.Image, np.ndarray]:
+            image = uploads.read(file, self.limits.max_pixels)
+            return image, self.network.prepare(image)
+
+        return await self._in(self._decoders, work)
+
+    async def code(self, prepared: np.ndarray) -> np.ndarray:
+        """Encodes one picture, together with whatever else waits; raises `Busy`."""
+        return await self._codes.ask(prepared)
+
+    async def find(self, query: Query) -> list[Hit]:
+        """Answers a query, together with whatever else waits; raises `Busy`."""
+        return await self._hits.ask(query)
+
+    async def overlay(self, image: Image.Image, prepared: np.ndarray) -> Image.Image:
+        """Draws where the network looks in a picture."""
+        return await self._in(
+            self._on_device, lambda: self.network.overlay(prepared, image.width, image.height)
+        )
+
+    async def on_index(self, work: Callable[..., Result], *args) -> Result:
+        """Calls something in the thread of the index."""
+        return await self._in(self._on_index, work, *args)
+
+    async def on_pictures(self, work: Callable[..., Result], *args) -> Result:
+        """Calls something that decodes or encodes pictures."""
+        return await self._in(self._decoders, work, *args)
+
+    async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., Result], *args) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
+
+    def _encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        self._meters.batch.observe(len(pictures))
+        return self.network.codes(pictures)
+
+    def _find(self, queries: Sequence[Query]) -> list[list[Hit]]:
+        """Answers those that ask for the same, of different codes, in one call of the index."""
+        alike: dict[tuple, list[int]] = {}
+        for place, query in enumerate(queries):
+            alike.setdefault(query[1:], []).append(place)
+        answers: dict[int, list[Hit]] = {}
+        for (k, radius, where), places in alike.items():
+            codes = np.stack([np.frombuffer(queries[place].code, np.uint8) for place in places])
+            wanted: Mapping[str, str] | None = dict(where) or None
+            if radius is None:
+                hits = self.index.nearest(codes, k, wanted)
+            else:
+                hits = self.index.within(codes, radius, wanted)
+            answers |= zip(places, hits, strict=True)
+        return [answers[place] for place in range(len(queries))]

@@ -1,0 +1,121 @@
+"""Image search over HTTP: the page, the routes, health and metrics, behind a guard.
+
+`jaxhash.search.serving` puts it on a port.
+"""
+
+import contextlib
+import logging
+from pathlib import Path
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.security import HTTPBearer
+from fastapi.staticfiles import StaticFiles
+
+from jaxhash.errors import UserError
+from jaxhash.search.batcher import Busy
+from jaxhash.search.guard import Access, Guard, Limits
+from jaxhash.search.index import Index
+from jaxhash.search.messages import Health, Problem, problems
+from jaxhash.search.meters import Meters
+from jaxhash.search.network import Network
+from jaxhash.search.pictures import Pictures
+from jaxhash.search.routes import router
+from jaxhash.search.searcher import Searcher
+from jaxhash.search.uploads import Refused
+
+LOG = logging.getLogger(__name__)
+PAGE = Path(__file__).parent / "page"
+
+
+def create_app(
+    network: Network,
+    index: Index,
+    pictures: Pictures,
+    *,
+    access: Access = Access(),  # noqa: B008  a tuple: nothing can change it
+    limits: Limits = Limits(),  # noqa: B008
+) -> FastAPI:
+    """Builds the service.
+
+    Args:
+      network: the one that the codes of the index come from.
+      index: taken over; closed when the service stops.
+      pictures: of its items.
+      access: who may ask.
+      limits: what they may ask.
+
+    Raises:
+      UserError: the index holds codes of another length than the network's.
+    """
+    if index.bits != network.bits:
+        raise UserError(
+            f"the index holds codes of {index.bits} bits, the network makes {network.bits}: index "
+            "the pictures with this network"
+        )
+    meters = Meters()
+    searcher = Searcher(network, index, pictures, limits, meters)
+    meters.watch("jaxhash_images", "Images in the index", index.count)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI):
+        async with searcher.run():
+            yield
+
+    app = FastAPI(
+        title="jaxhash image search",
+        description="Finds pictures that a trained network gives similar codes.",
+        version="1",
+        lifespan=lifespan,
+        openapi_url="/api/openapi.json",
+        docs_url=None,  # its page would load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.searcher = searcher
+    app.add_middleware(Guard, access=access, limits=limits, meters=meters)
+    bearer = [Depends(HTTPBearer(auto_error=False))] if access.token else []
+    app.include_router(router, dependencies=bearer)
+
+    @app.get("/health", responses={503: {"model": Problem}})
+    async def health() -> Health:
+        """Says that the service answers, and its index too."""
+        await searcher.on_index(index.get, ["-"])
+        return Health()
+
+    @app.get(
+        "/metrics", response_class=PlainTextResponse, dependencies=bearer, responses=problems()
+    )
+    async def metrics() -> str:
+        """Tells Prometheus what was counted."""
+        return await searcher.on_index(meters.text)
+
+    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    _answer_failures(app)
+    return app
+
+
+def _answer_failures(app: FastAPI) -> None:
+    """Gives every refusal one shape: {"detail": one line}."""
+
+    @app.exception_handler(Refused)
+    async def refused(_: Request, error: Refused) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, error.status)
+
+    @app.exception_handler(Busy)
+    async def busy(_: Request, error: Busy) -> JSONResponse:
+        detail = "too many requests at once: try again"
+        return JSONResponse({"detail": detail}, 429, {"retry-after": "1"})
+
+    @app.exception_handler(UserError)
+    async def failed(_: Request, error: UserError) -> JSONResponse:
+        LOG.error("%s", error)  # it may name paths of the server
+        return JSONResponse({"detail": "the index does not answer; the log says why"}, 503)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        lines = [
+            f"{'.'.join(str(part) for part in wrong['loc'][1:])}: {wrong['msg']}"
+            for wrong in error.errors()
+        ]
+        return JSONResponse({"detail": "; ".join(lines)}, 422)

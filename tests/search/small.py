@@ -1,0 +1,118 @@
+"""A service that is as small as it goes: a random network, a folder of pictures, their index."""
+
+import contextlib
+import functools
+import io
+import threading
+import time
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import uvicorn
+from PIL import Image
+from starlette.testclient import TestClient
+
+from jaxhash import config as configs
+from jaxhash import encoder, model
+from jaxhash.encoder import Encoder
+from jaxhash.search import uploads
+from jaxhash.search.engines import open_index
+from jaxhash.search.guard import Limits
+from jaxhash.search.index import Item
+from jaxhash.search.network import Network
+from jaxhash.search.pictures import Pictures
+from jaxhash.search.service import create_app
+
+BITS = 12
+LIMITS = Limits(max_bytes=2**20, max_pixels=1_000_000)
+LABELS = ("cat", "dog")
+
+
+class Place(NamedTuple):
+    """What a service is made of; `folder` holds `pictures/`."""
+
+    network: Network
+    index: object
+    pictures: Pictures
+    folder: object
+
+    def app(self, **options):
+        options = {"limits": LIMITS} | options
+        return create_app(self.network, self.index, self.pictures, **options)
+
+    def client(self, **options):
+        """To be entered; over asyncio in this process, without a port."""
+        return TestClient(
+            self.app(**options), base_url="http://127.0.0.1", raise_server_exceptions=False
+        )
+
+
+@functools.cache  # compiled once, for all tests
+def tiny_network(attention="ida", channels=3):
+    return Network(tiny_encoder(attention, channels), max_batch=4)
+
+
+def tiny_encoder(attention="ida", channels=3):
+    config = configs.base()
+    config.data.update(size=8, mean=(0.5,) * channels, std=(0.5,) * channels)
+    config.model.bits = BITS
+    config.model.attention.name = attention
+    config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
+    config.lock()
+    network = model.build(config.model, labels=2)
+    variables = jax.device_get(network.init(jax.random.key(0), jnp.zeros((1, 8, 8, channels))))
+    augment = encoder.augment(config)
+    pixels = np.stack([uploads.prepare(picture(i), 8, channels) for i in range(12)])
+    outputs = network.apply(variables, augment.for_encoding(jnp.asarray(pixels))).u
+    # Random weights give nearly the same outputs to all pictures: their mean becomes the threshold.
+    dense = variables["params"]["head"]["hash"]["dense"]
+    dense["bias"] = dense["bias"] - np.asarray(outputs.mean(axis=0))
+    return Encoder(config, network, variables, augment, step=0)
+
+
+def picture(seed, size=(24, 16)):
+    """Smooth noise; others for other seeds."""
+    rough = np.random.RandomState(seed).randint(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(rough).resize(size, Image.Resampling.BILINEAR)
+
+
+def saved(image, format="PNG", **options):
+    """The bytes of a picture."""
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def place(folder, network, count):
+    """Builds a collection of `count` pictures, cats and dogs in folders of their own."""
+    root = folder / "pictures"
+    items = []
+    for i in range(count):
+        label = LABELS[i % 2]
+        (root / label).mkdir(parents=True, exist_ok=True)
+        id = f"{label}/{i:02d}.png"
+        picture(i).save(root / id)
+        (code,) = network.codes([network.prepare(picture(i))])
+        items.append(Item(id, code, {"label": label}))
+    index = open_index(folder / "index", BITS, "tiny")
+    index.add(items)
+    return Place(network, index, Pictures(folder / "added", root), folder)
+
+
+@contextlib.contextmanager
+def running(app):
+    """Serves on a free port of loopback; gives the address."""
+    config = uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=5)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started and thread.is_alive():
+        time.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()

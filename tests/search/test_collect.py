@@ -1,0 +1,238 @@
+"""Bringing an index up to date with a folder, a manifest or a data set."""
+
+import os
+
+import numpy as np
+import pytest
+
+from jaxhash.data import sources
+from jaxhash.encode import compiled
+from jaxhash.errors import UserError
+from jaxhash.search import decode, origins, uploads
+from jaxhash.search.collect import collect
+from jaxhash.search.embedded import Embedded
+from jaxhash.search.index import shown
+from tests.search import small
+
+
+class Collection:
+    """A folder of pictures, its index, and a count of what is encoded."""
+
+    def __init__(self, folder, encoder):
+        self.folder, self.encoder, self.encoded = folder / "pictures", encoder, 0
+        self.index = Embedded(folder / "index", small.BITS, encoder.identity())
+        self._encode = compiled(encoder, 4)
+
+    def save(self, id, seed, size=(24, 16)):
+        path = self.folder / id
+        path.parent.mkdir(parents=True, exist_ok=True)
+        small.picture(seed, size).save(path)
+        return path
+
+    def encode(self, pixels):
+        self.encoded += len(pixels)
+        return self._encode(pixels)
+
+    def collect(self, images=None, data_dir=None, **options):
+        origin = origins.find(str(images or self.folder), data_dir)
+        channels = len(self.encoder.augment.mean)
+        options = {"size": 8, "channels": channels, "batch_size": 4} | options
+        return collect(origin, self.index, self.encode, **options)
+
+    def check(self, id, seed, size=(24, 16)):
+        """Says whether the code of an item is that of a picture."""
+        pixels = uploads.prepare(small.picture(seed, size), 8, 3)
+        [item] = self.index.get([id])
+        return (item.code == self._encode(pixels[None])[0]).all()
+
+
+@pytest.fixture
+def collection(tmp_path, tiny_encoder):
+    made = Collection(tmp_path, tiny_encoder)
+    for i in range(10):
+        made.save(f"{'ab'[i % 2]}/deep/{i}.png", i, size=(20 + i, 16))
+    made.save("top.JPG", 10)
+    yield made
+    made.index.close()
+
+
+def test_a_folder_is_encoded_once(collection):
+    report = collection.collect()
+    assert report == (11, 0, 0, [], [], False)
+    for i in range(10):
+        assert collection.check(f"{'ab'[i % 2]}/deep/{i}.png", i, size=(20 + i, 16))
+    assert shown(collection.index.get(["a/deep/0.png"])[0].metadata) == {"label": "a"}
+    assert shown(collection.index.get(["top.JPG"])[0].metadata) == {}
+    assert collection.index.count({"label": "b"}) == 5
+    again = collection.collect()
+    assert again == (0, 0, 11, [], [], False) and collection.encoded == 11
+
+
+def test_what_changed_is_encoded_again_and_no_more(collection):
+    collection.collect()
+    collection.save("a/deep/2.png", 77)
+    collection.save("c/new.png", 78)
+    report = collection.collect()
+    assert (report.encoded, report.there, collection.encoded) == (2, 10, 13)
+    assert collection.check("a/deep/2.png", 77) and collection.check("c/new.png", 78)
+
+
+def test_what_is_gone_is_told_and_pruned_when_asked(collection):
+    collection.collect()
+    other = collection.folder.parent / "other"
+    (collection.folder / "b").rename(other)
+    added = collection.index.get(["top.JPG"])[0]
+    collection.index.add([added._replace(id="of somebody else", metadata={"label": "b"})])
+    report = collection.collect()
+    gone = [f"b/deep/{i}.png" for i in (1, 3, 5, 7, 9)]
+    assert report.gone == gone and not report.pruned and collection.index.count() == 12
+    assert collection.collect(prune=True).gone == gone
+    assert collection.index.count() == 7 and collection.index.get(gone) == [None] * 5
+    assert collection.collect(other).encoded == 5
+    assert collection.collect(prune=True).gone == []  # another folder's are left alone
+
+
+def test_a_folder_that_moved_is_not_encoded_again(collection):
+    collection.collect()
+    moved = collection.folder.rename(collection.folder.parent / "moved")
+    report = collection.collect(moved, prune=True)
+    assert (report.encoded, report.relabelled, report.gone) == (0, 11, [])
+    assert collection.collect(moved).there == 11
+
+
+def test_damaged_files_are_skipped_and_told(collection):
+    whole = collection.save("a/whole.bmp", 5).read_bytes()
+    (collection.folder / "a/cut.bmp").write_bytes(whole[:300])
+    (collection.folder / "a/empty.jpg").write_bytes(b"")
+    (collection.folder / "a/text.png").write_text("not a picture")
+    (collection.folder / "a/.hidden.png").write_text("not looked at")
+    (collection.folder / "a/notes.txt").write_text("not looked at")
+    (collection.folder / "a" / ("a" * 200)).mkdir()
+    os.symlink("nowhere", collection.folder / "a/link.jpg")
+    bad_name = os.fsencode(collection.folder / "a") + b"/\xff.png"
+    with open(bad_name, "wb") as file:
+        file.write(whole)
+    report = collection.collect()
+    reasons = dict(report.damaged)
+    assert report.encoded == 12 and len(reasons) == 5
+    assert "its name cannot be an id" in reasons["a/?.png"]
+    assert "damaged" in reasons["a/cut.bmp"] and "empty" in reasons["a/empty.jpg"]
+    assert "picture" in reasons["a/text.png"] and "No such file" in reasons["a/link.jpg"]
+    assert collection.index.count() == 12
+
+
+def test_workers_decode_what_one_process_does(collection, monkeypatch):
+    (collection.folder / "b/broken.gif").write_text("no")
+    collection.collect()
+    alone = collection.index.items()
+    paths = [entry.place for entry in origins.find(str(collection.folder), None).entries]
+    monkeypatch.setattr(decode, "FEW", 1)
+    monkeypatch.setattr(decode, "CHUNK", 2)
+    monkeypatch.setattr(decode, "AHEAD", 1)
+    found = list(decode.decode_files(paths, 8, 3, workers=2))
+    expected = [decode.decode_file(path, 8, 3) for path in paths]
+    assert len(found) == len(expected) == 12
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    collection.index.delete([item.id for item in alone])
+    report = collection.collect(workers=2)
+    assert (report.encoded, len(report.damaged)) == (11, 1)
+    for one, other in zip(collection.index.items(), alone, strict=True):
+        assert one.id == other.id and (one.code == other.code).all()
+
+
+def test_a_worker_that_is_killed_is_told_in_one_line(collection, monkeypatch):
+    monkeypatch.setattr(decode, "FEW", 1)
+    monkeypatch.setattr(decode, "partial", lambda work, **_: _die)
+    with pytest.raises(UserError, match="was killed, perhaps for want of memory"):
+        collection.collect(workers=1)
+
+
+def _die(paths):
+    os.abort()
+
+
+def test_what_was_stored_before_an_interruption_is_not_encoded_again(collection):
+    encode = collection.encode
+
+    def fails_at_the_third(pixels):
+        if collection.encoded == 8:
+            raise KeyboardInterrupt
+        return encode(pixels)
+
+    collection.encode = fails_at_the_third
+    with pytest.raises(KeyboardInterrupt):
+        collection.collect()
+    collection.encode = encode
+    stored = collection.index.count()
+    report = collection.collect()
+    assert (stored, report.there, report.encoded) == (8, 8, 3)
+
+
+def test_a_manifest_gives_metadata(collection):
+    table = collection.folder / "table.csv"
+    table.write_text(
+        'path,label,note\na/deep/0.png,cat,"one, two"\ntop.JPG,dog,\nmissing.png,x,y\n'
+    )
+    report = collection.collect(table)
+    assert (report.encoded, len(report.damaged)) == (2, 1)
+    assert report.damaged == [("missing.png", "No such file or directory")]
+    first, second = collection.index.get(["a/deep/0.png", "top.JPG"])
+    assert shown(first.metadata) == {"label": "cat", "note": "one, two"}
+    assert shown(second.metadata) == {"label": "dog"}
+    table.write_text("path,label\na/deep/0.png,tiger\n")
+    report = collection.collect(table, prune=True)
+    assert (report.encoded, report.relabelled, report.gone) == (0, 1, ["top.JPG"])
+    [item] = collection.index.items()
+    assert shown(item.metadata) == {"label": "tiger"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no column 'path'; the columns are "),
+        ("file,label\na.png,cat\n", "no column 'path'; the columns are file, label"),
+        ("path,_stamp\na.png,cat\n", "column '_stamp' begins with '_'"),
+        ("path,label\n", "the table is empty"),
+        ("path,label\na.png\n", "line 2 has not the 2 values path, label"),
+        ("path,label\na.png,b,c\n", "line 2 has not the 2 values path, label"),
+        ("path,label\n,cat\n", "line 2 has not the 2 values path, label"),
+        ('path\n"a.png\n', "not a readable CSV file in UTF-8"),
+        ("path\n\udcff.png\n", "not a readable CSV file in UTF-8"),
+    ],
+)
+def test_a_manifest_that_is_none(tmp_path, text, message):
+    table = tmp_path / "table.csv"
+    table.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(UserError, match=message):
+        origins.find(str(table), None)
+
+
+def test_a_prepared_data_set(tmp_path, data_dir):
+    encoder = small.tiny_encoder(channels=1)
+    collection = Collection(tmp_path, encoder)
+    report = collection.collect("tfds:digits/train", data_dir, batch_size=512)
+    assert report.encoded == collection.index.count() == 1797
+    pool = sources.load("digits", data_dir)
+    item = collection.index.get([f"digits/{pool.ids[5]}"])[0]
+    assert (item.code == compiled(encoder, 4)(pool.pixels[5:6])[0]).all()
+    assert shown(item.metadata) == {"label": pool.class_names[pool.labels[5].argmax()]}
+    assert collection.collect("tfds:digits/train", data_dir).there == 1797
+    with pytest.raises(UserError, match="has images of 1 channels, the network reads 3"):
+        collection.index.delete([item.id])
+        collection.collect("tfds:digits/train", data_dir, channels=3)
+    with pytest.raises(UserError, match="digits has no split test; known: train"):
+        collection.collect("tfds:digits/test", data_dir)
+    with pytest.raises(UserError, match="did you mean digits?"):
+        collection.collect("tfds:digit", data_dir)
+    collection.index.close()
+
+
+def test_no_images(tmp_path):
+    (tmp_path / "a.txt").write_text("")
+    with pytest.raises(UserError, match="no images found .1 other files.; looked for .bmp"):
+        origins.find(str(tmp_path), None)
+    with pytest.raises(UserError, match="a file; expected a folder, a .csv"):
+        origins.find(str(tmp_path / "a.txt"), None)
+    with pytest.raises(UserError, match="no such folder; expected"):
+        origins.find(str(tmp_path / "nowhere"), None)

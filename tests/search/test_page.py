@@ -1,0 +1,218 @@
+"""The page in a real browser."""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from jaxhash.search.guard import Access
+from tests.search import small
+from tests.search.small import picture, saved
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+QUERY = {"name": "my query.png", "mimeType": "image/png", "buffer": saved(picture(3))}
+PASTE = """data => {
+    const files = new DataTransfer();
+    const bytes = Uint8Array.from(atob(data), letter => letter.charCodeAt(0));
+    files.items.add(new File([bytes], "pasted.png", {type: "image/png"}));
+    const paste = new ClipboardEvent("paste", {clipboardData: files, bubbles: true});
+    const drop = new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true});
+    document.body.dispatchEvent(EVENT);
+}"""
+WIDTH = "document.documentElement.scrollWidth"
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip(f"no browser here, none of {', '.join(NAMES)}: apt-get install chromium")
+    # Chromium's own sandbox refuses to start as root.
+    options = ["--no-sandbox"] if os.getuid() == 0 else []
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=options)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    place = small.place(tmp_path_factory.mktemp("page"), small.tiny_network(), 60)
+    with small.running(place.app()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def tab(browser):
+    """A tab that notes what goes wrong in it, and whom it asks."""
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.set_default_timeout(60_000)
+    expect.set_options(timeout=60_000)
+    opened = context.new_page()
+    opened.said, opened.asked = [], []
+    opened.on("console", lambda m: m.type in ("error", "warning") and opened.said.append(m.text))
+    opened.on("pageerror", lambda error: opened.said.append(str(error)))
+    opened.on("request", lambda request: opened.asked.append(request.url))
+    yield opened
+    context.close()
+
+
+def upload(tab, file=QUERY):
+    tab.locator("#file").set_input_files(file)
+
+
+def hits(tab):
+    return tab.locator(".hit .name").all_text_contents()
+
+
+def test_upload_see_click_and_go_back(tab, address):
+    tab.goto(address)
+    expect(tab.locator(".hit")).to_have_count(48)
+    expect(tab.locator("#about")).to_contain_text("60 pictures")
+    tab.locator("#more").click()
+    expect(tab.locator(".hit")).to_have_count(60)
+    upload(tab)
+    expect(tab.locator("#heading")).to_have_text("24 pictures")
+    assert hits(tab)[0] == "dog/03.png"
+    expect(tab.locator(".hit .distance").first).to_have_text("same code")
+    expect(tab.locator("#queryname")).to_have_text("my query.png")
+    expect(tab.locator("#querycode svg")).to_have_count(1)
+    far = tab.locator(".hit").last
+    bits = int(far.locator(".distance").text_content().split()[0])
+    label = far.locator("svg").get_attribute("aria-label")
+    assert len(label.removeprefix("differs in bit ").split(", ")) == bits
+    chosen = far.locator(".name").text_content()
+    far.click()
+    expect(tab.locator("#queryname")).to_have_text(chosen)
+    expect(tab.locator("#results")).to_have_attribute("aria-busy", "false")
+    assert chosen in hits(tab)[:8]
+    tab.go_back()
+    expect(tab.locator("#queryname")).to_have_text("my query.png")
+    expect(tab.locator(".hit .name").first).to_have_text("dog/03.png")
+    tab.locator("#home").click()
+    expect(tab.locator("#heading")).to_have_text("The collection")
+    assert tab.said == []
+    assert all(url.startswith((f"{address}/", "blob:")) for url in tab.asked)
+
+
+def test_settings_change_what_is_found(tab, address):
+    tab.goto(address)
+    upload(tab)
+    expect(tab.locator(".hit")).to_have_count(24)
+    tab.locator("#k").fill("5")
+    expect(tab.locator(".hit")).to_have_count(5)
+    tab.locator("#value").fill("cat")
+    expect(tab.locator(".hit .label").first).to_have_text("cat")
+    assert set(tab.locator(".hit .label").all_text_contents()) == {"cat"}
+    tab.locator("#radius").fill("12")
+    expect(tab.locator(".hit")).to_have_count(30)
+    tab.locator("#value").fill("horse")
+    expect(tab.locator("#message")).to_contain_text("Nothing that near")
+    tab.locator("#radius").fill("99")
+    expect(tab.locator("#message")).to_contain_text("from 0 to 12")
+    assert tab.said == []
+
+
+def test_attention_is_laid_over_the_query(tab, address):
+    tab.goto(address)
+    upload(tab)
+    tab.locator("#attention").click()
+    expect(tab.locator("#overlay")).to_be_visible()
+    same = "['preview', 'overlay'].map(id => document.getElementById(id).naturalWidth > 0)"
+    assert tab.evaluate(same) == [True, True]
+    tab.locator("#attention").click()
+    expect(tab.locator("#overlay")).to_be_hidden()
+    assert tab.said == []
+
+
+def test_a_file_that_is_no_picture_is_said_to_be_none(tab, address):
+    tab.goto(address)
+    upload(tab, {"name": "x.png", "mimeType": "image/png", "buffer": b"hello"})
+    expect(tab.locator("#message")).to_contain_text("This file cannot be used")
+    expect(tab.locator("#message")).to_contain_text("expected a picture as JPEG")
+    expect(tab.locator(".hit")).to_have_count(0)
+    large = {"name": "x.png", "mimeType": "image/png", "buffer": bytes(3 * 2**20)}
+    upload(tab, large)
+    expect(tab.locator("#message")).to_contain_text("too large: at most 1 MB")
+    upload(tab)
+    expect(tab.locator("#heading")).to_have_text("24 pictures")
+    expect(tab.locator("#message")).to_be_hidden()
+
+
+def test_an_empty_index_says_how_to_fill_it(tab, tmp_path):
+    with small.running(small.place(tmp_path, small.tiny_network(), 0).app()) as address:
+        tab.goto(address)
+        expect(tab.locator("#message")).to_contain_text("The collection is empty")
+        expect(tab.locator("#message")).to_contain_text("python -m jaxhash.search index")
+        upload(tab)
+        expect(tab.locator("#heading")).to_have_text("0 pictures")
+        expect(tab.locator("#message")).to_contain_text("The collection is empty")
+        assert tab.said == []
+
+
+@pytest.mark.parametrize("event", ["paste", "drop"])
+def test_a_picture_is_pasted_or_dropped(tab, address, event):
+    import base64
+
+    tab.goto(address)
+    tab.evaluate(PASTE.replace("EVENT", event), base64.b64encode(QUERY["buffer"]).decode())
+    expect(tab.locator("#queryname")).to_have_text("pasted.png")
+    expect(tab.locator(".hit .name").first).to_have_text("dog/03.png")
+    assert tab.said == []
+
+
+def test_the_keyboard_is_enough(tab, address):
+    tab.goto(address)
+    expect(tab.locator(".hit")).to_have_count(48)
+    seen = []
+    for _ in range(12):
+        tab.keyboard.press("Tab")
+        seen.append(tab.evaluate("document.activeElement.id || document.activeElement.className"))
+        if seen[-1] == "hit":
+            break
+    assert seen[:2] == ["home", "file"] and "k" in seen and seen[-1] == "hit"
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#queryname")).to_have_text("cat/00.png")
+    assert tab.evaluate("document.activeElement.id") == "heading"
+
+
+def test_a_private_search_asks_for_the_token(tab, tmp_path):
+    place = small.place(tmp_path, small.tiny_network(), 4)
+    with small.running(place.app(access=Access(token="s3cret"))) as address:
+        tab.goto(address)
+        for token in ("wrong", "s3cret"):
+            tab.locator("#token").fill(token)
+            tab.keyboard.press("Enter")
+            if token == "wrong":
+                expect(tab.locator("#loginerror")).to_have_text("That was not the token.")
+        expect(tab.locator(".hit")).to_have_count(4)
+        loaded = "() => [...document.querySelectorAll('.hit img')].every(i => i.naturalWidth > 0)"
+        tab.wait_for_function(loaded)
+        tab.reload()
+        expect(tab.locator(".hit")).to_have_count(4)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_a_phone_by_day_and_by_night(tab, address, scheme):
+    tab.emulate_media(color_scheme=scheme)
+    tab.set_viewport_size({"width": 360, "height": 740})
+    tab.goto(address)
+    expect(tab.locator(".hit")).to_have_count(48)
+    assert tab.evaluate(WIDTH) <= 360
+    upload(tab)
+    expect(tab.locator(".distance")).to_have_count(24)
+    tab.locator("#summary").click()
+    expect(tab.locator("#k")).to_be_visible()
+    assert tab.evaluate(WIDTH) <= 360
+    light = tab.evaluate("getComputedStyle(document.body).backgroundColor.match(/\\d+/g)")
+    assert (sum(map(int, light)) > 380) == (scheme == "light")
+    assert tab.said == []
+
+
+def test_a_server_that_stopped_is_missed(tab, tmp_path):
+    with small.running(small.place(tmp_path, small.tiny_network(), 4).app()) as address:
+        tab.goto(address)
+        expect(tab.locator(".hit")).to_have_count(4)
+    upload(tab)
+    expect(tab.locator("#message")).to_contain_text("The server does not answer")
