@@ -1,6 +1,7 @@
 """Runs a Milvus server of one process for tests, until it is killed.
 
-  python -m venv there && there/bin/pip install milvus==2.3.5 && there/bin/python .ci/milvus_server.py DATA
+  python -m venv there && there/bin/pip install milvus==2.3.5
+  there/bin/python .ci/milvus_server.py DATA
 
 Prints its port when it is about to listen; it listens on all interfaces. It is old, and the last
 that PyPI has for Linux.
