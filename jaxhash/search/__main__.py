@@ -3,6 +3,7 @@
   python -m jaxhash.search index --workdir=runs/a --images=~/photos
   python -m jaxhash.search index --workdir=runs/a --images=table.csv
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/train
+  python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/cifar10_59k
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --k=20 --where label=cat
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --radius=2
   python -m jaxhash.search serve --workdir=runs/a --port=8000
@@ -41,7 +42,8 @@ def parser() -> argparse.ArgumentParser:
         return added
 
     index = command("index", "Encode and store what is new or changed.")
-    index.add_argument("--images", required=True, help="folder, table.csv or tfds:NAME/SPLIT")
+    places = "folder, table.csv or tfds:NAME/SPLIT; a protocol as SPLIT is its database"
+    index.add_argument("--images", required=True, help=places)
     index.add_argument("--prune", action="store_true", help="delete what is gone from there")
     index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
     index.add_argument("--workers", type=_natural, default=0, help="processes that decode")
@@ -56,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     serve = command("serve", "Serve a web page to search with.")
-    serve.add_argument("--images", help="folder of the pictures; unset: the one indexed last")
+    serve.add_argument("--images", help="where the pictures lie; unset: what was indexed last")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
     serve.add_argument(

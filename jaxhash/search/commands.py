@@ -14,10 +14,11 @@ from jaxhash.search.collect import Report, collect
 from jaxhash.search.decode import decode_file
 from jaxhash.search.engines import open_index
 from jaxhash.search.index import Hit, Index, shown
+from jaxhash.search.pictures import Pictures
 
 FOLDER = "index"  # in the workdir: the embedded index, and what is to be known of any
 DAMAGED = "damaged.txt"
-ROOT = "root.json"  # the folder whose pictures were indexed last
+IMAGES = "images.json"  # what was indexed last, for its pictures
 K = 10
 NAMED = 3  # first names of a long list
 
@@ -27,15 +28,17 @@ def index(options: Namespace) -> None:
     workdir = Path(options.workdir).expanduser()
     encoder = Encoder.from_checkpoint(workdir)
     data = encoder.config.data
-    origin = origins.find(options.images, options.data_dir or data.dir)
+    data_dir = options.data_dir or data.dir
+    origin = origins.find(options.images, data_dir, encoder.config.seed)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
     notes = workdir / FOLDER
     store = _open(options, encoder, create=True)
     start = time.monotonic()
     try:
         notes.mkdir(exist_ok=True)
-        if origin.root is not None:
-            workdirs.write(notes / ROOT, json.dumps(str(origin.root)))
+        images = origin.name if origin.root is None else str(origin.root)
+        kept = data_dir and str(Path(data_dir).expanduser().resolve())
+        workdirs.write(notes / IMAGES, json.dumps([images, kept]))
         report = collect(
             origin,
             store,
@@ -77,25 +80,33 @@ def query(options: Namespace) -> None:
 
 def serve(options: Namespace) -> None:
     """Serves the web page and the interface behind it."""
-    from jaxhash.search.pictures import Pictures  # noqa: PLC0415  extras of their own
-    from jaxhash.search.serving import serve as run  # noqa: PLC0415
+    from jaxhash.search.serving import serve as run  # noqa: PLC0415  extras of its own
 
     workdir = Path(options.workdir).expanduser()
     encoder = Encoder.from_checkpoint(workdir)
+    pictures = _pictures(workdir / FOLDER, options.images, encoder.config.data.dir)
     store = _open(options, encoder, create=False)
-    notes = workdir / FOLDER
-    root = options.images
-    if root is not None and not Path(root).expanduser().is_dir():
-        raise UserError(f"--images={root}: no such folder")
-    if root is None and (notes / ROOT).exists():
-        root = json.loads((notes / ROOT).read_text())
-    pictures = Pictures(notes / "added", None if root is None else Path(root))
     run(encoder, store, pictures, host=options.host, port=options.port, token=options.token)
 
 
 def _open(options: Namespace, encoder: Encoder, create: bool) -> Index:
     address = options.index or Path(options.workdir).expanduser() / FOLDER
     return open_index(address, encoder.config.model.bits, encoder.identity(), create)
+
+
+def _pictures(notes: Path, images: str | None, data_dir: str | None) -> Pictures:
+    """Finds where the pictures of the index lie; those that are not found have none to show."""
+    if images is None and (notes / IMAGES).exists():
+        images, data_dir = json.loads((notes / IMAGES).read_text())
+    added = notes / "added"
+    if images is None:
+        return Pictures(added)
+    if images.startswith(origins.PREPARED):
+        return Pictures(added, pixels=origins.PreparedPixels(images, data_dir))
+    root = Path(images).expanduser()
+    if not root.is_dir():
+        raise UserError(f"--images={images}: no such folder; expected where the pictures lie")
+    return Pictures(added, root)
 
 
 def _find(store: Index, code, options: Namespace, where: dict[str, str]) -> list[Hit]:

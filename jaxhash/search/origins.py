@@ -3,13 +3,14 @@
 import csv
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxhash.data import sources
+from jaxhash.data import protocols, sources
 from jaxhash.errors import UserError
 from jaxhash.search.decode import decode_files
 from jaxhash.search.index import OWN
@@ -61,18 +62,43 @@ class Origin(NamedTuple):
         return (self.pixels[place] for place in places)
 
 
-def find(images: str, data_dir: str | None) -> Origin:
+class PreparedPixels(Mapping[str, np.ndarray]):
+    """The images of a prepared data set by the ids of their items, decoded when asked for."""
+
+    def __init__(self, images: str, data_dir: str | None):
+        """Opens the data set that `images`, tfds:NAME/..., names; raises UserError if it cannot."""
+        self._name = images.removeprefix(PREPARED).partition("/")[0]
+        pool = sources.load(self._name, data_dir, resident_bytes=0)
+        self._pixels = pool.pixels
+        self._rows = {f"{self._name}/{id}": row for row, id in enumerate(pool.ids.tolist())}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, id: str) -> np.ndarray:
+        row = self._rows[id]
+        with self._lock:
+            return self._pixels[row : row + 1][0]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
     """Lists the images of a place.
 
     Args:
-      images: a folder, a file .csv with a column `path`, or tfds:NAME or tfds:NAME/SPLIT.
+      images: a folder, a file .csv with a column `path`, or tfds:NAME, tfds:NAME/SPLIT, or
+        tfds:NAME/PROTOCOL, which is the database of that protocol.
       data_dir: where TFDS data sets lie.
+      seed: of the protocol's draw.
 
     Raises:
       UserError: there is no such place, or it holds no image.
     """
     if images.startswith(PREPARED):
-        return _prepared(images, data_dir)
+        return _prepared(images, data_dir, seed)
     place = Path(images).expanduser()
     if place.is_dir():
         return _folder(place.resolve())
@@ -135,22 +161,29 @@ def _manifest(path: Path) -> Origin:
     return origin._replace(entries=list(entries.values()))
 
 
-def _prepared(images: str, data_dir: str | None) -> Origin:
+def _prepared(images: str, data_dir: str | None, seed: int) -> Origin:
     name, _, part = images.removeprefix(PREPARED).partition("/")
-    known = sources.describe(name).parts
-    if part and part not in known:
-        raise UserError(f"--images={images}: {name} has no split {part}; known: {', '.join(known)}")
+    dataset = sources.describe(name)
+    if part and part not in (known := [*dataset.parts, *dataset.protocols]):
+        raise UserError(
+            f"--images={images}: {name} has no split or protocol {part}; known: {', '.join(known)}"
+        )
     pool = sources.load(name, data_dir)
+    rows = range(len(pool.ids))
+    if part in dataset.protocols:
+        rule = dataset.protocols[part]
+        rows = protocols.split(rule, pool.labels, pool.parts, pool.ids, seed).database
+    elif part:
+        rows = np.flatnonzero(pool.parts == part)
     origin = Origin(images, [], pixels=pool.pixels)
-    for number, id in enumerate(pool.ids.tolist()):
-        if not part or pool.parts[number] == part:
-            labels = [pool.class_names[l] for l in np.flatnonzero(pool.labels[number])]
-            metadata = {
-                "label": " ".join(labels),
-                FROM: origin.tag(),
-                STAMP: _digest(pool.pixels[number].tobytes()),
-            }
-            origin.entries.append(Entry(f"{name}/{id}", metadata, number))
+    for row in rows:
+        labels = [pool.class_names[l] for l in np.flatnonzero(pool.labels[row])]
+        metadata = {
+            "label": " ".join(labels),
+            FROM: origin.tag(),
+            STAMP: _digest(pool.pixels[row].tobytes()),
+        }
+        origin.entries.append(Entry(f"{name}/{pool.ids[row]}", metadata, int(row)))
     return origin
 
 

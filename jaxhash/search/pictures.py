@@ -4,8 +4,10 @@ import contextlib
 import hashlib
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from jaxhash.search import uploads
@@ -22,13 +24,17 @@ class Pictures:
     path, nor a symbolic link leads out. An added picture is kept under the hash of its id.
     """
 
-    def __init__(self, added: Path, root: Path | None = None):
+    def __init__(
+        self, added: Path, root: Path | None = None, pixels: Mapping[str, np.ndarray] | None = None
+    ):
         """Names the folders; `added` is made when it is first needed.
 
         Args:
           added: where pictures added through the service are kept.
           root: the folder that was indexed, if there is one.
+          pixels: of a data set that was indexed instead: by id, uint8 [h w c].
         """
+        self._pixels = {} if pixels is None else pixels
         self._added = added
         self._root = None if root is None else root.expanduser().resolve()
 
@@ -38,7 +44,8 @@ class Pictures:
             if path is not None:
                 with contextlib.suppress(OSError, uploads.Refused), path.open("rb") as file:
                     return uploads.read(file)
-        return None
+        pixels = self._pixels.get(id)
+        return None if pixels is None else Image.fromarray(pixels.squeeze())
 
     def thumbnail(self, id: str, side: int) -> tuple[bytes, str] | None:
         """Returns the picture at most `side` pixels wide and high, encoded anew, and its type."""

@@ -5,13 +5,14 @@ import os
 import numpy as np
 import pytest
 
-from jaxhash.data import sources
+from jaxhash.data import protocols, sources
 from jaxhash.encode import compiled
 from jaxhash.errors import UserError
 from jaxhash.search import decode, origins, uploads
 from jaxhash.search.collect import collect
 from jaxhash.search.embedded import Embedded
 from jaxhash.search.index import shown
+from jaxhash.search.pictures import Pictures
 from tests.search import small
 
 
@@ -221,11 +222,24 @@ def test_a_prepared_data_set(tmp_path, data_dir):
     with pytest.raises(UserError, match="has images of 1 channels, the network reads 3"):
         collection.index.delete([item.id])
         collection.collect("tfds:digits/train", data_dir, channels=3)
-    with pytest.raises(UserError, match="digits has no split test; known: train"):
+    with pytest.raises(UserError, match="no split or protocol test; known: train, digits"):
         collection.collect("tfds:digits/test", data_dir)
     with pytest.raises(UserError, match="did you mean digits?"):
         collection.collect("tfds:digit", data_dir)
     collection.index.close()
+    pixels = origins.PreparedPixels("tfds:digits/train", data_dir)
+    pictures = Pictures(tmp_path / "added", pixels=pixels)
+    assert (np.asarray(pictures.read(item.id)) == pool.pixels[5, ..., 0]).all()
+    assert pictures.read("digits/nowhere") is None and len(pixels) == 1797
+
+
+def test_the_database_of_a_protocol(data_dir):
+    pool, rule = sources.load("digits", data_dir), sources.protocol("digits", "digits")
+    for seed in (0, 1):
+        origin = origins.find("tfds:digits/digits", data_dir, seed)
+        split = protocols.split(rule, pool.labels, pool.parts, pool.ids, seed)
+        expected = [f"digits/{id}" for id in pool.ids[split.database]]
+        assert [entry.id for entry in origin.entries] == expected
 
 
 def test_no_images(tmp_path):
