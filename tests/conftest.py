@@ -15,6 +15,7 @@ from hypothesis import settings
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.backbones import resnet, resnet30, swin, vgg
 
 settings.register_profile("jaxhash", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("jaxhash")
@@ -27,6 +28,17 @@ def compiled():
     """Lets go of compiled functions after each file, or they would pile up to gigabytes."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture(scope="module")
+def shallow():
+    """One block a stage: the depth of networks is tested on its own, and costs compilation here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(resnet.VARIANTS, "resnet18", (resnet.BasicBlock, (1, 1, 1, 1)))
+        patch.setitem(resnet30.VARIANTS, "resnet30", (1, 1, 1))
+        patch.setitem(swin.VARIANTS, "swin_micro", (32, (1, 1, 1, 1)))
+        patch.setitem(vgg.VARIANTS, "vgg16", ((1, 1, 1, 1, 1), False))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,8 @@ from jaxhash.data.protocols import Protocol
 from jaxhash.errors import UserError
 from tests.test_systems import TINY
 
+pytestmark = pytest.mark.usefixtures("shallow")
 ROOT = Path(__file__).parents[1]
-
-
 # As of `mosaics`, with fewer images to train on and to search.
 FEW = Protocol(2, 20, database="train", counts=(200, 20, 200), map_at=50)
 

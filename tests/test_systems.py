@@ -16,6 +16,7 @@ from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
 
+pytestmark = pytest.mark.usefixtures("shallow")
 ROOT = Path(__file__).parents[1]
 # What makes each small network tiny, on digits of 16 or 32 pixels.
 TINY = {
@@ -73,9 +74,9 @@ def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, mon
     assert results["db_codes"] == "network" and results["encode_milliseconds_per_image"] > 0
     assert 0 < results["map"] <= 1 and len(results["bit_balance"]) == 12
 
-    stopped_at(2, monkeypatch)
-    assert train.train_and_evaluate(config, tmp_path / "cut") is None
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        stopped_at(2, patch)
+        assert train.train_and_evaluate(config, tmp_path / "cut") is None
     again = train.train_and_evaluate(config, tmp_path / "cut")
     assert again["map"] == results["map"]
     pair = (last_state(config, tmp_path / name) for name in ("whole", "cut"))
