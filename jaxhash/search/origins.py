@@ -163,16 +163,16 @@ def _manifest(path: Path) -> Origin:
 
 def _prepared(images: str, data_dir: str | None, seed: int) -> Origin:
     name, _, part = images.removeprefix(PREPARED).partition("/")
-    dataset = sources.describe(name)
-    if part and part not in (known := [*dataset.parts, *dataset.protocols]):
+    pool = sources.load(name, data_dir)
+    rules = sources.describe(name).protocols
+    known = [*np.unique(pool.parts).tolist(), *rules]
+    if part and part not in known:
         raise UserError(
             f"--images={images}: {name} has no split or protocol {part}; known: {', '.join(known)}"
         )
-    pool = sources.load(name, data_dir)
     rows = range(len(pool.ids))
-    if part in dataset.protocols:
-        rule = dataset.protocols[part]
-        rows = protocols.split(rule, pool.labels, pool.parts, pool.ids, seed).database
+    if part in rules:
+        rows = protocols.split(rules[part], pool.labels, pool.parts, pool.ids, seed).database
     elif part:
         rows = np.flatnonzero(pool.parts == part)
     origin = Origin(images, [], pixels=pool.pixels)

@@ -57,7 +57,9 @@ def read(file: BinaryIO, max_pixels: int = MAX_PIXELS) -> Image.Image:
             image.load()
             with contextlib.suppress(Exception):  # damaged EXIF data: as it lies
                 ImageOps.exif_transpose(image, in_place=True)
-            return in_eight_bits(image)
+            pixels = in_eight_bits(image)
+            pixels.info.clear()  # comments and the like would be saved with them again
+            return pixels
         except Exception as error:
             raise Refused(400, f"the picture is damaged ({_reason(error)})") from None
 

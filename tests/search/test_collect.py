@@ -212,22 +212,23 @@ def test_a_manifest_that_is_none(tmp_path, text, message):
 def test_a_prepared_data_set(tmp_path, data_dir):
     encoder = small.tiny_encoder(channels=1)
     collection = Collection(tmp_path, encoder)
-    report = collection.collect("tfds:digits/train", data_dir, batch_size=512)
+    report = collection.collect("tfds:digits", data_dir, batch_size=512)
     assert report.encoded == collection.index.count() == 1797
     pool = sources.load("digits", data_dir)
     item = collection.index.get([f"digits/{pool.ids[5]}"])[0]
     assert (item.code == compiled(encoder, 4)(pool.pixels[5:6])[0]).all()
     assert shown(item.metadata) == {"label": pool.class_names[pool.labels[5].argmax()]}
-    assert collection.collect("tfds:digits/train", data_dir).there == 1797
+    assert collection.collect("tfds:digits", data_dir).there == 1797
+    assert collection.collect("tfds:digits/all", data_dir).relabelled == 1797
     with pytest.raises(UserError, match="has images of 1 channels, the network reads 3"):
         collection.index.delete([item.id])
-        collection.collect("tfds:digits/train", data_dir, channels=3)
-    with pytest.raises(UserError, match="no split or protocol test; known: train, digits"):
+        collection.collect("tfds:digits", data_dir, channels=3)
+    with pytest.raises(UserError, match="no split or protocol test; known: all, digits"):
         collection.collect("tfds:digits/test", data_dir)
     with pytest.raises(UserError, match="did you mean digits?"):
         collection.collect("tfds:digit", data_dir)
     collection.index.close()
-    pixels = origins.PreparedPixels("tfds:digits/train", data_dir)
+    pixels = origins.PreparedPixels("tfds:digits", data_dir)
     pictures = Pictures(tmp_path / "added", pixels=pixels)
     assert (np.asarray(pictures.read(item.id)) == pool.pixels[5, ..., 0]).all()
     assert pictures.read("digits/nowhere") is None and len(pixels) == 1797
