@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import jax_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxhash.errors import UserError
 
@@ -26,6 +26,7 @@ class Replicas:
         if count > len(local):
             raise UserError(f"devices={count}: this machine has {len(local)}; devices=0 takes all")
         self.devices = local[: count or len(local)]
+        self._sharding = NamedSharding(Mesh(np.array(self.devices), (AXIS,)), PartitionSpec(AXIS))
 
     def __len__(self) -> int:
         return len(self.devices)
@@ -38,8 +39,16 @@ class Replicas:
         return jax.pmap(step, AXIS, devices=self.devices, donate_argnums=donate)
 
     def replicate(self, tree: Any) -> Any:
-        """Puts a copy of every leaf on every device: [...] becomes [d ...]."""
-        return jax_utils.replicate(tree, self.devices)
+        """Puts a copy of every leaf on every device: [...] becomes [d ...].
+
+        In the sharding that a mapped step returns, or its second call would compile once more.
+        """
+
+        def copies(x: Any) -> jax.Array:
+            x = np.asarray(x)
+            return jax.device_put(np.broadcast_to(x, (len(self), *x.shape)), self._sharding)
+
+        return jax.tree.map(copies, tree)
 
     def shard(self, tree: Any) -> Any:
         """Splits the leading axis of every leaf over the devices: [b ...] becomes [d b/d ...]."""

@@ -191,3 +191,13 @@ def test_what_devices_cannot_share_is_refused():
         Replicas(8).check_batch(10)
     with pytest.raises(UserError, match="devices=9: this machine has 8"):
         Replicas(9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_step_returns_lies_as_what_is_replicated(count):
+    """Or every step would be compiled twice."""
+    replicas = Replicas(count)
+    state = replicas.replicate({"weights": np.ones(3), "step": np.int32(0)})
+    again = replicas.map(lambda state: jax.tree.map(lambda x: x + 1, state))(state)
+    assert jax.tree.map(lambda x: x.sharding, again) == jax.tree.map(lambda x: x.sharding, state)
+    assert replicas.first(again)["weights"].tolist() == [2.0] * 3
