@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
     index.add_argument("--workers", type=_natural, default=0, help="processes that decode")
     index.add_argument("--data-dir", help="where TFDS data sets lie")
+    index.add_argument("--seed", type=_natural, default=0, help="of a protocol's draw")
 
     query = command("query", "Print what is like a picture: bits that differ, id, metadata.")
     query.add_argument("--image", required=True, help="file of the picture")

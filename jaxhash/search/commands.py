@@ -29,7 +29,7 @@ def index(options: Namespace) -> None:
     encoder = Encoder.from_checkpoint(workdir)
     data = encoder.config.data
     data_dir = options.data_dir or data.dir
-    origin = origins.find(options.images, data_dir, encoder.config.seed)
+    origin = origins.find(options.images, data_dir, options.seed)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
     notes = workdir / FOLDER
     store = _open(options, encoder, create=True)

@@ -1,0 +1,69 @@
+"""How fast networks encode: images a second on the devices at hand, with random weights.
+
+  python benchmarks/encode.py                                    the five systems, as published
+  python benchmarks/encode.py configs/dhida.py:scale=small --batch-size=256
+
+Images are random and in memory: this is the network alone, augmentation and packing included,
+without reading or decoding a file.
+"""
+
+import argparse
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxhash import config as configs
+from jaxhash import encoder, model
+from jaxhash.encode import compiled
+from jaxhash.encoder import Encoder
+
+SYSTEMS = ("adh", "dah", "dhida", "hrmpa", "triplet_greedy")
+TIMES = 5
+
+
+def main() -> None:
+    """Prints a row for each config."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("configs", nargs="*", default=[f"configs/{s}.py" for s in SYSTEMS])
+    parser.add_argument("--batch-size", type=int, default=32)
+    options = parser.parse_args()
+    devices = jax.local_devices()
+    print(f"{len(devices)} x {devices[0].device_kind}, batches of {options.batch_size}\n")
+    print("| config | input | compiled in, s | images a second |")
+    print("|---|---|---|---|")
+    for path in options.configs:
+        compilation, rate, side = measure(path, options.batch_size)
+        print(f"| `{path}` | {side} px | {compilation:.1f} | {rate:.1f} |", flush=True)
+
+
+def measure(path: str, batch_size: int) -> tuple[float, float, int]:
+    """Returns the seconds of the first call, images a second of later ones, and the input's side.
+
+    The rate is that of the median of `TIMES` calls.
+    """
+    config = configs.load(path)
+    network = model.build(config.model, labels=10)
+    size, channels = config.data.size, len(config.data.mean)
+    blank = jnp.zeros((1, size, size, channels))
+    variables = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))
+    encode = compiled(
+        Encoder(config, network, variables, encoder.augment(config), step=0), batch_size
+    )
+    pixels = np.random.RandomState(0).randint(
+        0, 256, (batch_size, size, size, channels), dtype=np.uint8
+    )
+    seconds = []
+    for _ in range(1 + TIMES):
+        start = time.perf_counter()
+        encode(pixels)
+        seconds.append(time.perf_counter() - start)
+    first, *later = seconds
+    return first, batch_size / float(np.median(later)), size
+
+
+if __name__ == "__main__":
+    main()
