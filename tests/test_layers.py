@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxhash import parallel
-from jaxhash.layers import Dropout, pool_to
+from jaxhash.layers import Dropout, largest, pool_to
 
 
 def drop(x, replicas, seed=0, **options):
@@ -74,3 +74,14 @@ def test_pool_to_averages_the_pixels_of_each_cell(height, width, size):
             columns = slice(int(np.floor(j * width / size)), int(np.ceil((j + 1) * width / size)))
             expected[:, i, j] = x[:, rows, columns].mean(axis=(1, 2))
     np.testing.assert_allclose(pool_to(jnp.asarray(x), size), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_the_largest_is_the_maximum_and_its_gradient_is_ones(axis, dtype):
+    x = jnp.asarray(np.random.RandomState(0).randn(4, 5, 6), dtype)
+    for keepdims in (False, True):
+        assert jnp.array_equal(largest(x, axis, keepdims), x.max(axis, keepdims=keepdims))
+    gradient = jax.grad(lambda x: largest(x, axis).sum())(x)
+    assert jnp.array_equal(gradient, (x == x.max(axis, keepdims=True)).astype(dtype))
+    assert jnp.isnan(largest(x.at[1, 1, 1].set(jnp.nan), axis)).sum() == 1

@@ -6,12 +6,13 @@ import jax.numpy as jnp
 
 from jaxhash.attention import show
 from jaxhash.errors import UserError
-from jaxhash.layers import batch_norm
+from jaxhash.layers import batch_norm, largest
 
 
 def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the mean and the maximum of each channel: [b h w c] to twice [b c]."""
-    return x.mean(axis=(1, 2)), x.max(axis=(1, 2))
+    positions = x.reshape(len(x), -1, x.shape[-1])
+    return positions.mean(axis=1), largest(positions, 1)
 
 
 def pool_channels(x: jax.Array) -> jax.Array:
@@ -21,7 +22,7 @@ def pool_channels(x: jax.Array) -> jax.Array:
     >>> print(pool_channels(jnp.array([[[[1.0, 3.0]]]])))
     [[[[3. 2.]]]]
     """
-    return jnp.stack([x.max(axis=-1), x.mean(axis=-1)], axis=-1)
+    return jnp.stack([largest(x, -1), x.mean(axis=-1)], axis=-1)
 
 
 class BlockAttention(nn.Module):

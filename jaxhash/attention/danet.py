@@ -7,6 +7,7 @@ from einops import rearrange
 
 from jaxhash.attention import show
 from jaxhash.errors import UserError
+from jaxhash.layers import largest
 
 
 def position_weights(query: jax.Array, key: jax.Array) -> jax.Array:
@@ -67,7 +68,7 @@ def channel_attention(a: jax.Array) -> jax.Array:
     True
     """
     energy = jnp.einsum("...ni,...nj->...ij", a, a)
-    weights = jax.nn.softmax(energy.max(axis=-2, keepdims=True) - energy, axis=-2)
+    weights = jax.nn.softmax(largest(energy, -2, keepdims=True) - energy, axis=-2)
     return jnp.einsum("...ij,...ni->...nj", weights, a)
 
 

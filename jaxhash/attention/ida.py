@@ -9,6 +9,7 @@ from einops import rearrange
 
 from jaxhash.attention import show
 from jaxhash.errors import UserError
+from jaxhash.layers import largest
 
 REDUCE_AXES = ("query", "key", "none")
 
@@ -41,7 +42,7 @@ def attention_map(scores: jax.Array, reduce_axis: str) -> jax.Array:
         salient = 0.0
     else:
         axis = {"key": -2, "query": -1}[reduce_axis]
-        salient = (scores.max(axis, keepdims=True) + scores.mean(axis, keepdims=True)) / 2
+        salient = (largest(scores, axis, keepdims=True) + scores.mean(axis, keepdims=True)) / 2
     return jax.nn.softmax(salient - scores, axis=-2)
 
 

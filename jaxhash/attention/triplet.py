@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from einops import rearrange
 
 from jaxhash.attention import show
-from jaxhash.layers import batch_norm
+from jaxhash.layers import batch_norm, largest
 
 # Each branch pools the second axis of its view; its gate walks over the other two, in this order.
 BRANCHES = {
@@ -31,7 +31,7 @@ def z_pool(x: jax.Array) -> jax.Array:
     >>> z_pool(jnp.ones((1, 2, 3, 4))).shape
     (1, 3, 4, 2)
     """
-    return jnp.stack([x.max(axis=1), x.mean(axis=1)], axis=-1)
+    return jnp.stack([largest(x, 1), x.mean(axis=1)], axis=-1)
 
 
 class TripletAttention(nn.Module):
