@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxhash import workdir as workdirs
 from jaxhash.encode import compiled
-from jaxhash.encoder import Encoder
+from jaxhash.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.search import origins
 from jaxhash.search.collect import Report, collect
@@ -25,9 +25,8 @@ NAMED = 3  # first names of a long list
 def index(options: Namespace) -> None:
     """Encodes what is new or changed in a collection, and says what came of it."""
     workdir = Path(options.workdir).expanduser()
-    encoder = Encoder.from_checkpoint(workdir)
-    data = encoder.config.data
-    origin = origins.find(options.images, options.data_dir or data.dir)
+    encoder = open_encoder(workdir)
+    origin = origins.find(options.images, options.data_dir or encoder.data_dir)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
     notes = workdir / FOLDER
     store = _open(options, encoder, create=True)
@@ -40,8 +39,8 @@ def index(options: Namespace) -> None:
             origin,
             store,
             compiled(encoder, options.batch_size),
-            size=data.size,
-            channels=len(data.mean),
+            size=encoder.size,
+            channels=encoder.channels,
             batch_size=options.batch_size,
             workers=options.workers,
             prune=options.prune,
@@ -58,9 +57,8 @@ def index(options: Namespace) -> None:
 def query(options: Namespace) -> None:
     """Prints what is like a picture: distance, id and metadata."""
     where = dict(_pair(text) for text in options.where)
-    encoder = Encoder.from_checkpoint(Path(options.workdir).expanduser())
-    data = encoder.config.data
-    picture = decode_file(Path(options.image).expanduser(), data.size, len(data.mean))
+    encoder = open_encoder(options.workdir)
+    picture = decode_file(Path(options.image).expanduser(), encoder.size, encoder.channels)
     if isinstance(picture, str):
         raise UserError(f"--image={options.image}: {picture}")
     store = _open(options, encoder, create=False)
@@ -81,7 +79,7 @@ def serve(options: Namespace) -> None:
     from jaxhash.search.serving import serve as run  # noqa: PLC0415
 
     workdir = Path(options.workdir).expanduser()
-    encoder = Encoder.from_checkpoint(workdir)
+    encoder = open_encoder(workdir)
     store = _open(options, encoder, create=False)
     notes = workdir / FOLDER
     root = options.images
@@ -93,9 +91,9 @@ def serve(options: Namespace) -> None:
     run(encoder, store, pictures, host=options.host, port=options.port, token=options.token)
 
 
-def _open(options: Namespace, encoder: Encoder, create: bool) -> Index:
+def _open(options: Namespace, encoder: ImageEncoder, create: bool) -> Index:
     address = options.index or Path(options.workdir).expanduser() / FOLDER
-    return open_index(address, encoder.config.model.bits, encoder.identity(), create)
+    return open_index(address, encoder.bits, encoder.identity(), create)
 
 
 def _find(store: Index, code, options: Namespace, where: dict[str, str]) -> list[Hit]:
