@@ -73,7 +73,7 @@ def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
     images = jax.ShapeDtypeStruct(size, jnp.uint8)
     frames = jax.config.jax_traceback_in_locations_limit
     # Otherwise each operation names the file that it comes from, with the folders of this machine.
-    jax.config.update("jax_traceback_in_locations_limit", -1)
+    jax.config.update("jax_traceback_in_locations_limit", 0)
     try:
         made = export(jax.jit(encode), platforms=platforms)(shapes, images)
         return bytes(made.serialize())
