@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.export import export, symbolic_shape
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from jaxhash import card, exported
@@ -46,8 +47,9 @@ def export_encoder(workdir: str | Path, out: str | Path) -> Path:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with _whole(out.absolute()) as unfinished:
             _write(encoder, workdir, unfinished)
-    except OSError as error:
-        raise UserError(f"--out={out}: cannot be written ({error.strerror})") from None
+    except (OSError, SafetensorError) as error:  # the latter of a full disk, too
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--out={out}: cannot be written ({reason})") from None
     return out
 
 

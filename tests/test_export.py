@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
 
 from jaxhash import artefact, card, encoder, model
 from jaxhash import workdir as workdirs
@@ -133,8 +135,6 @@ def test_it_is_named_like_its_checkpoint_and_measured_like_it(run):
 
 
 def test_weights_are_a_safetensors_file_and_the_program_names_no_folder(run):
-    from safetensors.numpy import load_file  # noqa: PLC0415  the loader goes without
-
     own, theirs = read_weights(run / "out" / WEIGHTS), load_file(run / "out" / WEIGHTS)
     assert own.keys() == theirs.keys() and "params/head/hash/dense/bias" in own
     assert all(np.array_equal(own[name], theirs[name]) for name in own)
@@ -188,12 +188,13 @@ def test_search_takes_both_and_serves_the_same_index(run, capsys):
     )
 
 
-def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [OSError(28, "No space left"), SafetensorError("No space left")])
+def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch, error):
     def fail(*_):
-        raise OSError(28, "No space left on device")
+        raise error
 
     monkeypatch.setattr(artefact, "save_file", fail)
-    with pytest.raises(UserError, match="cannot be written .No space left"):
+    with pytest.raises(UserError, match="cannot be written .No space left.$"):
         main([f"--workdir={run / 'run'}", f"--out={tmp_path / 'out'}"])
     assert not list(tmp_path.iterdir())
 
