@@ -8,9 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxhash.data import stream
-from jaxhash.encoder import Encoder
+from jaxhash.encoder import ImageEncoder
 from jaxhash.parallel import Replicas
-from jaxhash.steps import encode_step
 
 
 def encode(
@@ -50,11 +49,11 @@ def encode(
     return np.concatenate(codes)
 
 
-def compiled(encoder: Encoder, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+def compiled(encoder: ImageEncoder, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function of a trained network that encodes images on all devices.
 
     Args:
-      encoder: the network.
+      encoder: the network, from a checkpoint or exported.
       batch_size: images a call of the device; fewer are filled up, so it is compiled once a size of
         image.
 
@@ -62,6 +61,6 @@ def compiled(encoder: Encoder, batch_size: int) -> Callable[[np.ndarray], np.nda
       a function of uint8 [n h w c] to uint8 [n ceil(k/8)].
     """
     replicas = Replicas()
-    step = replicas.map(partial(encode_step, model=encoder.model, augment=encoder.augment))
+    step = replicas.map(encoder.encode)
     variables = replicas.replicate(encoder.variables)
     return partial(encode, step, replicas, variables, batch_size=batch_size, title=None)

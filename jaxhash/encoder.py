@@ -3,17 +3,58 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import checkpoint, model, workdir
+from jaxhash import checkpoint, model, steps, workdir
 from jaxhash import config as configs
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
+from jaxhash.exported import NOTES, Exported
 from jaxhash.model import HashModel
+
+
+class ImageEncoder(Protocol):
+    """What search needs of a network: an `Encoder` from a checkpoint, or an `Exported` one.
+
+    Attributes:
+      variables: its weights, a tree of arrays on the host.
+      bits: k.
+      size, channels: of the images that it is given, uint8 [b size size channels].
+      nodes: where attention shows where it looks, in the order of the network.
+      data_dir: where the data sets lie that it was trained on, where that is known.
+    """
+
+    variables: dict
+    bits: int
+    size: int
+    channels: int
+    nodes: tuple[str, ...]
+    data_dir: str | None
+
+    def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
+        """Computes packed codes [b ceil(k/8)] of images: a pure function, a step of one replica."""
+
+    def attend(self, variables: dict, pixels: jax.Array) -> dict[str, jax.Array]:
+        """Computes {node: [b h' w']}, how much each position counts: a pure function."""
+
+    def identity(self) -> str:
+        """Names the codes of this network, the same from its checkpoint and exported."""
+
+
+def open_encoder(folder: str | Path) -> ImageEncoder:
+    """Opens a trained network: the workdir of a run, or what `jaxhash.export` made of one.
+
+    Raises:
+      UserError: there is no such folder, it is neither, or what it holds is damaged.
+    """
+    folder = Path(folder).expanduser()
+    exported = (folder / NOTES).exists() and not (folder / workdir.CONFIG).exists()
+    return Exported.load(folder) if exported else Encoder.from_checkpoint(folder)
 
 
 class Encoder(NamedTuple):
@@ -49,6 +90,41 @@ class Encoder(NamedTuple):
         labels = classifier["kernel"].shape[1] if classifier else 0
         network, step = model.build(config.model, labels), int(state["step"])
         return cls(config, network, variables, augment(config), step)
+
+    @property
+    def bits(self) -> int:
+        """Returns k."""
+        return self.config.model.bits
+
+    @property
+    def size(self) -> int:
+        """Returns height and width of the network's input; images of another are resized to it."""
+        return self.augment.size
+
+    @property
+    def channels(self) -> int:
+        """Returns c: 3, or 1 for grey images."""
+        return len(self.augment.mean)
+
+    @property
+    def data_dir(self) -> str | None:
+        """Returns where the data set lay that it was trained on; None for TFDS's own place."""
+        return self.config.data.dir
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Lists the nodes of the backbone where attention shows where it looks."""
+        image = jax.ShapeDtypeStruct((1, self.size, self.size, self.channels), jnp.uint8)
+        shown = jax.eval_shape(self.attend, self.variables, image)
+        return tuple(node for node in self.model.attention if node in shown)
+
+    def encode(self, variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
+        """Encodes images: see `jaxhash.steps.encode_step`."""
+        return steps.encode_step(variables, pixels, model=self.model, augment=self.augment)
+
+    def attend(self, variables: dict[str, Any], pixels: jax.Array) -> dict[str, jax.Array]:
+        """Computes attention maps: see `jaxhash.steps.attention_step`."""
+        return steps.attention_step(variables, pixels, model=self.model, augment=self.augment)
 
     def identity(self) -> str:
         """Names the codes of this network: another's, or those after more training, differ.

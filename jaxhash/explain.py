@@ -9,12 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from jaxhash.attention import MAPS
 from jaxhash.data.augment import Augment
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.model import HashModel
 from jaxhash.report import plots
+from jaxhash.steps import attention_step
 
 SHOWN_NODES = 4
 PICTURE = "attention.png"
@@ -42,16 +42,6 @@ def attention_maps(
     step = jax.jit(partial(attention_step, model=model, augment=augment))
     maps = step(variables, jnp.asarray(pixels))  # out of a compiled step in alphabetical order
     return {node: np.asarray(maps[node]) for node in model.attention if node in maps}
-
-
-def attention_step(
-    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
-) -> dict[str, jax.Array]:
-    """Computes `attention_maps` of images [n h w c]; a pure function, to be compiled."""
-    x = augment.for_encoding(pixels)
-    maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})
-    found = {node: maps.get(f"attention_{node}") for node in model.attention}
-    return {node: kept["map"][0] for node, kept in found.items() if kept}
 
 
 def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> None:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxhash import parallel
+from jaxhash.attention import MAPS
 from jaxhash.data.augment import Augment
 from jaxhash.losses import Codes, HashLoss
 from jaxhash.model import HashModel
@@ -102,3 +103,17 @@ def encode_step(
     """
     u = model.apply(variables, augment.for_encoding(pixels), train=False).u
     return jnp.packbits(u >= 0, axis=-1)
+
+
+def attention_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> dict[str, jax.Array]:
+    """Shows where the network looks in uint8 images [b h w c]: see `jaxhash.explain`.
+
+    Returns:
+      {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.
+    """
+    x = augment.for_encoding(pixels)
+    maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})
+    found = {node: maps.get(f"attention_{node}") for node in model.attention}
+    return {node: kept["map"][0] for node, kept in found.items() if kept}

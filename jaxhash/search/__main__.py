@@ -37,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-        added.add_argument("--workdir", required=True, help="folder of a trained run")
+        added.add_argument("--workdir", required=True, help="folder of a run, or exported encoder")
         added.add_argument("--index", help="a folder, or milvus://host:port/collection")
         return added
 

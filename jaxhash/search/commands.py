@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxhash import workdir as workdirs
 from jaxhash.encode import compiled
-from jaxhash.encoder import Encoder
+from jaxhash.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.search import origins
 from jaxhash.search.collect import Report, collect
@@ -26,9 +26,8 @@ NAMED = 3  # first names of a long list
 def index(options: Namespace) -> None:
     """Encodes what is new or changed in a collection, and says what came of it."""
     workdir = Path(options.workdir).expanduser()
-    encoder = Encoder.from_checkpoint(workdir)
-    data = encoder.config.data
-    data_dir = options.data_dir or data.dir
+    encoder = open_encoder(workdir)
+    data_dir = options.data_dir or encoder.data_dir
     origin = origins.find(options.images, data_dir, options.seed)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
     notes = workdir / FOLDER
@@ -43,8 +42,8 @@ def index(options: Namespace) -> None:
             origin,
             store,
             compiled(encoder, options.batch_size),
-            size=data.size,
-            channels=len(data.mean),
+            size=encoder.size,
+            channels=encoder.channels,
             batch_size=options.batch_size,
             workers=options.workers,
             prune=options.prune,
@@ -61,9 +60,8 @@ def index(options: Namespace) -> None:
 def query(options: Namespace) -> None:
     """Prints what is like a picture: distance, id and metadata."""
     where = dict(_pair(text) for text in options.where)
-    encoder = Encoder.from_checkpoint(Path(options.workdir).expanduser())
-    data = encoder.config.data
-    picture = decode_file(Path(options.image).expanduser(), data.size, len(data.mean))
+    encoder = open_encoder(options.workdir)
+    picture = decode_file(Path(options.image).expanduser(), encoder.size, encoder.channels)
     if isinstance(picture, str):
         raise UserError(f"--image={options.image}: {picture}")
     store = _open(options, encoder, create=False)
@@ -83,15 +81,15 @@ def serve(options: Namespace) -> None:
     from jaxhash.search.serving import serve as run  # noqa: PLC0415  extras of its own
 
     workdir = Path(options.workdir).expanduser()
-    encoder = Encoder.from_checkpoint(workdir)
-    pictures = _pictures(workdir / FOLDER, options.images, encoder.config.data.dir)
+    encoder = open_encoder(workdir)
+    pictures = _pictures(workdir / FOLDER, options.images, encoder.data_dir)
     store = _open(options, encoder, create=False)
     run(encoder, store, pictures, host=options.host, port=options.port, token=options.token)
 
 
-def _open(options: Namespace, encoder: Encoder, create: bool) -> Index:
+def _open(options: Namespace, encoder: ImageEncoder, create: bool) -> Index:
     address = options.index or Path(options.workdir).expanduser() / FOLDER
-    return open_index(address, encoder.config.model.bits, encoder.identity(), create)
+    return open_index(address, encoder.bits, encoder.identity(), create)
 
 
 def _pictures(notes: Path, images: str | None, data_dir: str | None) -> Pictures:

@@ -1,18 +1,15 @@
 """The trained network as a service uses it: few pictures at a time, compiled once."""
 
 from collections.abc import Sequence
-from functools import partial
 
 import jax
 import matplotlib
 import numpy as np
 from PIL import Image
 
-from jaxhash.encoder import Encoder
-from jaxhash.explain import attention_step
+from jaxhash.encoder import ImageEncoder
 from jaxhash.parallel import Replicas
 from jaxhash.search import uploads
-from jaxhash.steps import encode_step
 
 OVERLAY_SIDE = 512
 OPACITY = 200  # of 255, where attention is strongest
@@ -27,20 +24,16 @@ class Network:
       max_batch: pictures in one call.
     """
 
-    def __init__(self, encoder: Encoder, max_batch: int = 32):
+    def __init__(self, encoder: ImageEncoder, max_batch: int = 32):
         """Copies the weights to the device."""
-        self.bits = encoder.config.model.bits
+        self.bits = encoder.bits
         self.max_batch = max_batch
-        self._shape = (encoder.augment.size, len(encoder.augment.mean))
-        parts = {"model": encoder.model, "augment": encoder.augment}
-        size, channels = self._shape
-        blank = jax.ShapeDtypeStruct((1, size, size, channels), np.uint8)
-        shown = jax.eval_shape(partial(attention_step, **parts), encoder.variables, blank)
-        self.nodes = [node for node in encoder.model.attention if node in shown]
+        self._shape = (encoder.size, encoder.channels)
+        self.nodes = encoder.nodes
         self._replicas = Replicas(1)
         self._variables = self._replicas.replicate(encoder.variables)
-        self._encode = self._replicas.map(partial(encode_step, **parts))
-        self._attend = self._replicas.map(partial(attention_step, **parts))
+        self._encode = self._replicas.map(encoder.encode)
+        self._attend = self._replicas.map(encoder.attend)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         """Makes what the network reads of a picture, uint8 [h w c]."""

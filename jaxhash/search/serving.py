@@ -6,7 +6,7 @@ import socket
 
 import uvicorn
 
-from jaxhash.encoder import Encoder
+from jaxhash.encoder import ImageEncoder
 from jaxhash.errors import UserError
 from jaxhash.search.guard import Access, Limits
 from jaxhash.search.index import Index
@@ -19,7 +19,7 @@ GRACE_SECONDS = 10
 
 
 def serve(
-    encoder: Encoder,
+    encoder: ImageEncoder,
     index: Index,
     pictures: Pictures,
     *,

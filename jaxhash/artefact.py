@@ -1,0 +1,124 @@
+"""The folder that a trained network is exported to: program, weights, notes, model card."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.export import export, symbolic_shape
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
+
+from jaxhash import card, exported
+from jaxhash.encoder import Encoder
+from jaxhash.errors import UserError
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+
+def export_encoder(workdir: str | Path, out: str | Path) -> Path:
+    """Writes the newest checkpoint of a run as an exported encoder, whole or not at all.
+
+    The weights lie beside the program and not in it. What is compiled is then the checkpoint's own
+    step, where XLA would work out parts of it beforehand from constants, and round otherwise; and
+    any reader of safetensors finds them by name.
+
+    Args:
+      workdir: of the run.
+      out: the folder to make; it must not exist, or be empty.
+
+    Returns:
+      `out`.
+
+    Raises:
+      UserError: the workdir holds no checkpoint, or `out` cannot be made.
+    """
+    workdir, out = Path(workdir).expanduser(), Path(out).expanduser()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UserError(f"--out={out}: is there already; give another, or delete it first")
+    encoder = Encoder.from_checkpoint(workdir)
+    try:
+        out.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with _whole(out.absolute()) as unfinished:
+            _write(encoder, workdir, unfinished)
+    except (OSError, SafetensorError) as error:  # the latter of a full disk, too
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--out={out}: cannot be written ({reason})") from None
+    return out
+
+
+def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
+    """Exports a network as a function of (weights by name, uint8 images [b size size c]).
+
+    Args:
+      encoder: the network.
+      platforms: that it shall run on; none of them need be here.
+
+    Returns:
+      what `jax.export.deserialize` reads: StableHLO without weights, for any b.
+    """
+    named, structure = weights(encoder), jax.tree.structure(encoder.variables)
+
+    def encode(weights: dict, images: jax.Array) -> jax.Array:
+        variables = jax.tree.unflatten(structure, [weights[name] for name in named])
+        return encoder.encode(variables, images)
+
+    shapes = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in named.items()}
+    (batch,) = symbolic_shape("b")
+    size = (batch, encoder.size, encoder.size, encoder.channels)
+    images = jax.ShapeDtypeStruct(size, jnp.uint8)
+    frames = jax.config.jax_traceback_in_locations_limit
+    # Otherwise each operation names the file that it comes from, with the folders of this machine.
+    jax.config.update("jax_traceback_in_locations_limit", 0)
+    try:
+        made = export(jax.jit(encode), platforms=platforms)(shapes, images)
+        return bytes(made.serialize())
+    finally:
+        jax.config.update("jax_traceback_in_locations_limit", frames)
+
+
+def weights(encoder: Encoder) -> dict:
+    """Lists the float32 weights of a network by name, as in params/head/hash/dense/bias."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf, np.float32)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(encoder.variables)
+    }
+
+
+def _write(encoder: Encoder, workdir: Path, folder: Path) -> None:
+    (folder / exported.PROGRAM).write_bytes(program(encoder))
+    save_file(weights(encoder), folder / exported.WEIGHTS)
+    notes = {
+        "format": exported.FORMAT,
+        "model": encoder.identity(),
+        "bits": encoder.bits,
+        "size": encoder.size,
+        "channels": encoder.channels,
+        "platforms": PLATFORMS,
+        "jax": jax.__version__,
+        "sha256": {
+            name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            for name in (exported.PROGRAM, exported.WEIGHTS)
+        },
+    }
+    (folder / "README.md").write_text(card.write(encoder, workdir), encoding="utf-8")
+    (folder / exported.NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Gives a folder to write into, that takes its real name when all is there."""
+    unfinished = folder.with_name(f".{folder.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)  # of an export that was killed
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,50 @@
+"""Make a trained network a folder of its own, that runs without this library.
+
+  python -m jaxhash.export --workdir=runs/a --out=encoder
+
+The folder holds the compiled steps from uint8 images to packed codes (StableHLO, by jax.export, for
+CPU, CUDA and TPU and batches of any size), the weights (safetensors), and a model card, README.md,
+that says how to load it in a few lines. python -m jaxhash.search takes it as --workdir.
+"""
+
+import argparse
+import sys
+from typing import NoReturn
+
+from absl import logging
+
+from jaxhash.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; --help says more")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Exports what the arguments name."""
+    form = argparse.RawDescriptionHelpFormatter
+    name = "python -m jaxhash.export"
+    parser = _Parser(name, description=__doc__, formatter_class=form, allow_abbrev=False)
+    parser.add_argument("--workdir", required=True, help="folder of a trained run")
+    parser.add_argument("--out", required=True, help="folder to make; not there yet, or empty")
+    options = parser.parse_args(arguments)
+    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    from jaxhash.artefact import export_encoder  # noqa: PLC0415  --help and mistakes need no jax
+
+    out = export_encoder(options.workdir, options.out)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    print(f"see {out / 'README.md'}; {size / 1e6:.1f} MB in all")
+
+
+def run() -> None:
+    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
+    try:
+        main()
+    except UserError as error:
+        print(f"jaxhash: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()
