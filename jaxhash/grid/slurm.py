@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from jaxhash import workdir
@@ -72,12 +73,10 @@ class Job:
 
     def checkpoint(self) -> Any:
         """Waits until the run, to which SLURM has sent the same signal, has saved."""
-        from submitit.helpers import DelayedSubmission  # noqa: PLC0415  an extra
-
         if self._pid is not None:
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
-        return DelayedSubmission(Job(self.run))
+        return _submitit().helpers.DelayedSubmission(Job(self.run))
 
 
 def train(
@@ -126,18 +125,14 @@ def train(
                     progress.ended(run, run.last_line() or f"no log; see {folder}")
                     del waiting[run]
             progress.running([run.name for run in waiting if run.state() == "running"], 0)
-            for _ in range(POLL * 10 if waiting else 0):
-                time.sleep(0 if stop.requested else 0.1)
+            _pause(stop, POLL if waiting else 0)
     if stop.requested:
         jobs = sorted({ids[run.name].partition("_")[0] for run in waiting})
         progress.say(f"{stop.requested}: the jobs go on; scancel {' '.join(jobs)} ends them")
 
 
 def _submit(runs: Sequence[Run], options: Options, folder: Path, cluster: str) -> dict[str, str]:
-    try:
-        import submitit  # noqa: PLC0415  an extra
-    except ImportError:
-        raise UserError("--slurm needs submitit: pip install 'jaxhash[slurm]'") from None
+    submitit = _submitit()
     try:
         executor = submitit.AutoExecutor(folder, cluster, slurm_max_num_timeout=REQUEUES)
         executor.update_parameters(**options.parameters())
@@ -148,6 +143,26 @@ def _submit(runs: Sequence[Run], options: Options, folder: Path, cluster: str) -
     return {run.name: job.job_id for run, job in zip(runs, jobs, strict=True)}
 
 
+def _submitit() -> ModuleType:
+    """Imports submitit, which would close the log handlers of everybody else while it sets its own.
+
+    Raises:
+      UserError: it is not installed.
+    """
+    name = "SUBMITIT_LOG_LEVEL"
+    before = os.environ.get(name)
+    os.environ[name] = "NOCONFIG"
+    try:
+        import submitit  # noqa: PLC0415  an extra
+    except ImportError:
+        raise UserError("--slurm needs submitit: pip install 'jaxhash[slurm]'") from None
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+    return submitit
+
+
 def _squeue() -> set[str] | None:
     """Lists the ids of one's own jobs that wait or run; None where SLURM does not answer."""
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--user={getpass.getuser()}"]
@@ -156,6 +171,13 @@ def _squeue() -> set[str] | None:
     except FileNotFoundError:
         raise UserError("--slurm: there is no squeue; expected a machine with SLURM") from None
     return set(done.stdout.split()) if done.returncode == 0 else None
+
+
+def _pause(stop: Stopping, seconds: float) -> None:
+    """Sleeps, but not beyond a Ctrl-C."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not stop.requested:
+        time.sleep(0.1)
 
 
 def _submitted(folder: Path) -> dict[str, str]:

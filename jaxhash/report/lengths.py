@@ -90,7 +90,7 @@ def tables(found: Sequence[Run]) -> list[Table]:
 
 def markdown(found: Sequence[Run]) -> str:
     """Writes all tables, and below them what made the numbers."""
-    made = sorted({run.results["provenance"][name] for run in found for name in ("code",)})
+    made = sorted({run.results["provenance"]["code"] for run in found})
     where = sorted({run.results["provenance"]["hardware"] for run in found})
     texts = [each.markdown() for each in tables(found)]
     texts.append(f"{len(found)} runs of jaxhash {', '.join(made)} on {', '.join(where)}.")
