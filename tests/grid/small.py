@@ -15,7 +15,7 @@ def get_config(arg=None):
     config = configs.base()
     config.name = "small"
     config.devices = 1
-    config.data.update(name="digits", protocol="digits", size=8, mean=(0.5,), std=(0.5,))
+    config.data.update(name="digits", protocol="digits", size=16, mean=(0.5,), std=(0.5,))
     config.model.bits = args.bits
     config.model.attention.name = args.attention
     config.model.hash_norm = True
