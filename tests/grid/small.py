@@ -22,7 +22,7 @@ def get_config(arg=None):
     config.model.backbone.name = "alexnet"
     config.model.backbone.alexnet.update(stem="3x3", width=4, hidden=8, pool=1)
     config.optim.lr = 1e-3
-    config.train.update(batch_size=100, total_steps=400)
+    config.train.update(batch_size=100, total_steps=200)
     config.eval.at_start = False
     config.checkpoint.update(every_steps=10, keep=1)
     return config

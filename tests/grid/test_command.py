@@ -25,10 +25,11 @@ def grid(tmp_path, data_dir):
     """Starts the grid of two seeds that all tests here are about, with more arguments."""
     config = small.config(tmp_path)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    started = []
 
     def start(*more):
         fixed = (f"--config={config}", f"--config.data.dir={data_dir}", f"--out={tmp_path / 'out'}")
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "launch/grid.py", *fixed, "--sweep", "bits=8", *more],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -37,8 +38,22 @@ def grid(tmp_path, data_dir):
             env={**os.environ, "PYTHONPATH": path},
             start_new_session=True,
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        if process.poll() is None:
+            kill(process)
+
+
+def kill(process):
+    """Kills a grid and its runs, as a machine that fails does; returns how many runs there were."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for number in (process.pid, *map(int, children)):
+        os.kill(number, signal.SIGKILL)
+    process.communicate()
+    return len(children)
 
 
 def wait_for_a_checkpoint(process, run):
@@ -60,11 +75,7 @@ def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
 
     killed = grid("--seeds=2")
     wait_for_a_checkpoint(killed, one)
-    children = Path(f"/proc/{killed.pid}/task/{killed.pid}/children").read_text().split()
-    assert len(children) == 1
-    for process in (killed.pid, *map(int, children)):
-        os.kill(process, signal.SIGKILL)
-    killed.communicate()
+    assert kill(killed) == 1
 
     interrupted = grid("--seeds=2")
     wait_for_a_checkpoint(interrupted, other)
