@@ -2,8 +2,8 @@
 
   python -m jaxhash.main --config=configs/dah.py:bits=48
 
-Arguments: bits (the paper: 12, 24, 36, 48), attention (cbam; none is the paper's NoneA-DAH), scale
-(paper, small).
+Arguments: bits (the paper: 12, 24, 36, 48), dataset (cifar10, or a file of jaxhash/data/sets),
+attention (cbam; none is the paper's NoneA-DAH), scale (paper, small).
 
 scale=paper: from random weights at 32 px: ResNet30 (depthwise separable bottlenecks, 3.1 million
 parameters) with CBAM after each of its three stages, a hash layer, shrink-sigmoid, and a classifier
@@ -23,14 +23,19 @@ steps (48 bits: cross-entropy 2.3, that of knowing nothing, and mAP .1094).
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import sources
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    """Returns the configuration for `bits=...,attention=...,scale=...`."""
-    args = configs.arguments(arg, bits=48, attention="cbam", scale=("paper", "small"))
+    """Returns the configuration for `bits=...,dataset=...,attention=...,scale=...`."""
+    args = configs.arguments(
+        arg, bits=48, dataset="cifar10", attention="cbam", scale=("paper", "small")
+    )
     config = configs.base()
     config.name = "dah" if args.attention == "cbam" else f"dah-{args.attention}"
-    config.data.protocol = "cifar10_official"
+    config.data.update(sources.defaults(args.dataset))
+    if args.dataset == "cifar10" and args.scale == "paper":
+        config.data.protocol = "cifar10_official"
     config.data.update(size=32, pad=4, flip=True)
     config.model.bits = args.bits
     config.model.backbone.name = "resnet30"
@@ -42,7 +47,6 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.update(batch_size=20, order="class_balanced", total_epochs=100.0)
     if args.scale == "small":
         config.name += "-small"
-        config.data.protocol = "cifar10_54k"
         config.optim.schedule = "one_cycle"
         config.model.backbone.resnet30.update(width=16, stem_stride=2)
         config.loss.dah.classification_weight = 10.0

@@ -4,7 +4,8 @@
 
 Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
 (of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
-place of ResNet18; A, and without f(u)), scale (paper, small, tiny).
+place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/attention; danet and
+none are the rows D and R), scale (paper, small, tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -27,22 +28,29 @@ from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 from jaxhash.data import sources
+from jaxhash.errors import UserError
+
+ROWS = {"ida": "whole", "danet": "D", "none": "R"}  # of table 4, by attention
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
-    """Returns the configuration for `bits=...,dataset=...,row=...,scale=...`."""
+    """Returns the configuration for `bits=...,dataset=...,row=...,attention=...,scale=...`."""
     args = configs.arguments(
         arg,
         bits=48,
         dataset="cifar10",
         row=("whole", "D", "R", "I", "A"),
+        attention="ida",
         scale=("paper", "small", "tiny"),
     )
+    if args.row != "whole" and args.attention != "ida":
+        raise UserError(f"row={args.row} has an attention of its own; leave attention= out")
+    row = ROWS.get(args.attention, args.attention) if args.row == "whole" else args.row
     config = configs.base()
-    config.name = "dhida" if args.row == "whole" else f"dhida-{args.row.lower()}"
+    config.name = "dhida" if row == "whole" else f"dhida-{row.lower()}"
     config.data.update(sources.defaults(args.dataset))
     config.model.bits = args.bits
-    config.model.attention.name = {"whole": "ida", "D": "danet"}.get(args.row, "none")
+    config.model.attention.name = {"whole": args.attention, "D": "danet"}.get(args.row, "none")
     config.model.weights = "timm/resnet18.tv_in1k"
     if args.row in "AI":
         config.model.backbone.name = "alexnet"

@@ -114,6 +114,29 @@ def load(path: str) -> ConfigDict:
     return module.get_config(args or None)
 
 
+def known_arguments(file: str) -> dict[str, Any]:
+    """Returns the arguments that a config takes after its colon, with their defaults.
+
+    >>> known_arguments("configs/quickstart.py")
+    {'bits': 32, 'attention': 'ida'}
+    """
+    try:
+        load(f"{file}:=")  # no argument has an empty name
+    except UnknownArgument as error:
+        return error.known
+    except TypeError:  # its get_config takes none
+        return {}
+    return {}
+
+
+class UnknownArgument(UserError):
+    """An argument that a config does not take. known: those that it takes, with their defaults."""
+
+    def __init__(self, name: str, known: dict[str, Any]):
+        super().__init__(f"unknown config argument {name!r}: {nearest(name, known)}")
+        self.known = known
+
+
 def arguments(text: str | None, **defaults: Any) -> ConfigDict:
     """Parses what follows the colon in `--config=configs/dhida.py:bits=16,attention=none`.
 
@@ -134,7 +157,7 @@ def arguments(text: str | None, **defaults: Any) -> ConfigDict:
     for pair in filter(None, (text or "").split(",")):
         name, _, value = pair.partition("=")
         if name not in defaults:
-            raise UserError(f"unknown config argument {name!r}: {nearest(name, defaults)}")
+            raise UnknownArgument(name, defaults)
         choices = defaults[name] if isinstance(defaults[name], tuple) else ()
         if choices and value not in choices:
             raise UserError(f"config argument {name}={value}: expected {' or '.join(choices)}")

@@ -13,13 +13,13 @@ in the same --workdir, a run goes on where it was.
 
 import sys
 from pathlib import Path
-from typing import Any
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 from jaxhash import config as configs
-from jaxhash.errors import UserError, nearest
+from jaxhash import overrides
+from jaxhash.errors import UserError
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file in configs/, with its arguments after a colon.", lock_config=True
@@ -67,28 +67,8 @@ def parse(argv: list[str]) -> list[str]:
     path = next((a.removeprefix("--config=") for a in argv if a.startswith("--config=")), None)
     if path is not None:
         # First without flags: what they say of a mistake in a config runs over several lines.
-        _check_overrides(argv, configs.flatten(configs.load(path)))
-    try:
-        return flags.FLAGS(argv)
-    except (flags.Error, TypeError, ValueError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(lines[-1]) from error
-
-
-def _check_overrides(argv: list[str], known: dict[str, Any]) -> None:
-    for argument in argv:
-        if not argument.startswith("--config."):
-            continue
-        name, _, value = argument.removeprefix("--config.").partition("=")
-        if name not in known:
-            raise UserError(f"unknown config key {name!r}: {nearest(name, known)}")
-        kind = type(known[name])
-        if kind in (int, float):
-            try:
-                kind(value)
-            except ValueError:
-                expected = "a whole number" if kind is int else "a number"
-                raise UserError(f"{name}={value}: expected {expected}") from None
+        overrides.check(argv, configs.load(path))
+    return overrides.parse(flags.FLAGS, argv)
 
 
 def run() -> None:

@@ -1,9 +1,12 @@
-"""SIGTERM and Ctrl-C: finish the step, save, leave. A second one leaves at once."""
+"""SIGTERM, Ctrl-C and SIGUSR2: finish the step, save, leave. A second one leaves at once.
+
+SIGUSR2 is what SLURM is asked to send ahead of a job's time limit.
+"""
 
 import signal
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class Stopping:

@@ -10,6 +10,7 @@ from jaxhash.errors import UserError
 
 CONFIG = "config.json"
 RESULTS = "results.json"
+LOG = "log.txt"  # what a run of a grid says; there before the run itself
 
 
 def check(workdir: Path, config: ConfigDict) -> None:
@@ -29,7 +30,7 @@ def check(workdir: Path, config: ConfigDict) -> None:
                 f"workdir {workdir} holds a run with another config: {'; '.join(different)}; "
                 "give another --workdir"
             )
-    elif workdir.exists() and any(workdir.iterdir()):
+    elif workdir.exists() and any(path.name != LOG for path in workdir.iterdir()):
         raise UserError(f"workdir {workdir} is not empty and holds no run; give another --workdir")
 
 

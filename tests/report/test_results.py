@@ -6,22 +6,32 @@ from pathlib import Path
 import pytest
 
 from jaxhash.data import sources
-from jaxhash.report import table
+from jaxhash.report import lengths, runs, table
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "results").glob("*.json"))
+DIGITS = ROOT / "results" / "digits"
+GRID = sorted(DIGITS.glob("*.json"))
 
 
 def test_the_tables_are_those_of_the_files():
-    runs = {path.stem: json.loads(path.read_text()) for path in FILES}
-    assert runs
-    seeds = table.over_seeds(runs.values())
+    found = {path.stem: json.loads(path.read_text()) for path in FILES}
+    assert found
+    seeds = table.over_seeds(found.values())
     for page in (ROOT / "results" / "README.md", ROOT / "README.md"):
         assert seeds in page.read_text(), f"{page} is not up to date"
-    assert table.markdown(runs) in (ROOT / "results" / "README.md").read_text()
+    assert table.markdown(found) in (ROOT / "results" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_tables_of_the_digits_are_those_of_their_files():
+    found = runs.read(GRID)
+    assert lengths.markdown(found) == (DIGITS / "table.md").read_text()
+    assert lengths.csv_text(found) == (DIGITS / "table.csv").read_text()
+    (table,) = lengths.tables(found)
+    assert table.markdown() in (ROOT / "results" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", [*FILES, *GRID], ids=lambda path: path.stem)
 def test_every_number_carries_where_it_comes_from(path):
     run = json.loads(path.read_text())
     for name in ("protocol", "split_checksum", "seed", "weights", "bits", "config"):

@@ -1,0 +1,136 @@
+"""Train every combination of some settings, one run after another or many at once; make one table.
+
+  python launch/grid.py --config=configs/dhida.py --sweep bits=16,32,48,64 \
+      --sweep attention=none,danet,ida --seeds=3 --out=runs/attention
+
+--config may stand several times; what follows its colon, and every --config.NAME=VALUE, holds for
+all runs. Started again, the same command skips what is done and resumes what was cut. --list shows
+the runs and starts nothing; --slurm makes them a job array. docs/grids.md says more.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from jaxhash import overrides, workdir
+from jaxhash.errors import UserError
+from jaxhash.grid import expand, local, slurm
+from jaxhash.grid.run import Run
+from jaxhash.grid.show import Progress
+from jaxhash.report import lengths, runs
+
+TABLES = {"table.md": lengths.markdown, "table.csv": lengths.csv_text}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says every mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; --help says more")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Does what the arguments say; returns 1 where a run was not finished, else 0.
+
+    Raises:
+      UserError: the grid cannot be run as it is; nothing was started.
+    """
+    options, fixed = _arguments(argv)
+    asked = expand.expand(
+        expand.paths(options.config),
+        [expand.sweep(text) for text in options.sweep],
+        fixed,
+        options.seeds,
+        options.out,
+    )
+    if options.list:
+        for run in asked:
+            print(f"{run.state():8}{shlex.join(run.command())}")
+        return 0
+    left = [run for run in asked if not run.finished()]
+    with Progress(len(asked), len(asked) - len(left)) as progress:
+        if options.slurm:
+            slurm.train(left, _job(options), options.out / "slurm", progress)
+        else:
+            local.train(left, options.jobs or 1, progress)
+    return _conclude(asked, progress, options.out)
+
+
+def _conclude(asked: Sequence[Run], progress: Progress, out: Path) -> int:
+    """Writes and prints the table of what is finished, and says what is not."""
+    done = [run.folder for run in asked if run.finished()]
+    if done:
+        found = runs.read(done)
+        for name, write in TABLES.items():
+            workdir.write(out / name, write(found))
+        print(f"\n{lengths.markdown(found)}\nsee {' and '.join(str(out / n) for n in TABLES)}")
+    for failure in progress.failures:
+        print(failure, file=sys.stderr)
+    left = len(asked) - len(done)
+    if left:
+        print(f"{left} of {len(asked)} runs are left; the same command goes on", file=sys.stderr)
+    return 1 if left else 0
+
+
+def _job(options: argparse.Namespace) -> slurm.Options:
+    more = [pair.partition("=") for pair in options.sbatch]
+    return slurm.Options(
+        options.partition,
+        options.time,
+        options.gpus,
+        options.cpus,
+        options.jobs,
+        {name: value for name, _, value in more},
+    )
+
+
+def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = _Parser(
+        "python launch/grid.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--config", action="append", default=[], help="a config, or several with commas")
+    add("--sweep", action="append", default=[], metavar="KEY=VALUE,...", help="a setting to vary")
+    add("--seeds", type=int, metavar="N", help="train with the seeds 0 to N - 1")
+    add("--out", type=Path, default=Path("runs/grid"), help="where all runs go (%(default)s)")
+    add("--jobs", type=int, metavar="N", help="how many runs at once (1; with --slurm, no limit)")
+    add("--list", action="store_true", help="show the runs and their states, start none")
+    cluster = parser.add_argument_group("on a cluster")
+    add = cluster.add_argument
+    add("--slurm", action="store_true", help="submit the runs as a job array, and watch it")
+    add("--partition", help="where to run")
+    add("--time", type=int, default=60, metavar="MINUTES", help="limit of a job (%(default)s)")
+    add("--gpus", type=int, default=0, help="GPUs of a run (%(default)s)")
+    add("--cpus", type=int, help="CPUs of a run")
+    add("--sbatch", action="append", default=[], metavar="NAME=VALUE", help="any other of sbatch's")
+    options, rest = parser.parse_known_args(argv)
+    for argument in rest:
+        if not argument.startswith(overrides.PREFIX) or "=" not in argument:
+            parser.error(f"unexpected argument {argument!r}; values are set as --config.NAME=VALUE")
+    if not options.config:
+        parser.error("--config is missing")
+    if options.jobs is not None and options.jobs < 1:
+        parser.error(f"--jobs={options.jobs}: expected a whole number from 1")
+    for text in options.sbatch:
+        if "=" not in text:
+            parser.error(f"--sbatch={text}: expected NAME=VALUE, such as account=me")
+    options.out = options.out.expanduser()
+    return options, rest
+
+
+def run() -> None:
+    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except UserError as error:
+        print(f"jaxhash: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("jaxhash: left at once; the same command goes on", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,191 @@
+"""From configs and sweeps to runs: the product, with every mistake found before anything runs."""
+
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from ml_collections import ConfigDict
+
+from jaxhash import backbones, overrides, registry, workdir
+from jaxhash import config as configs
+from jaxhash.data import sources
+from jaxhash.errors import UserError, nearest
+from jaxhash.grid.run import Run
+from jaxhash.optim import OPTIMISERS, SCHEDULES
+from jaxhash.report import table
+
+
+class Sweep(NamedTuple):
+    """A setting and the values that it takes in turn, as they were written."""
+
+    key: str
+    values: tuple[str, ...]
+
+
+class _Setting(NamedTuple):
+    """A setting of one config: an argument after its colon, or a value inside it."""
+
+    key: str
+    value: str
+    argument: bool
+
+
+def paths(texts: Sequence[str]) -> list[str]:
+    """Splits what stood after each `--config=` into configs, each with its arguments.
+
+    >>> paths(["configs/a.py:bits=16,scale=small,configs/b.py", "c.py"])
+    ['configs/a.py:bits=16,scale=small', 'configs/b.py', 'c.py']
+    """
+    return [path for text in texts for path in re.split(r",(?=[^,=:]+\.py(?:[,:]|$))", text)]
+
+
+def sweep(text: str) -> Sweep:
+    """Reads `KEY=VALUE,VALUE,...`; commas within brackets do not separate.
+
+    Raises:
+      UserError: there is no key, no value, or a value twice.
+
+    >>> sweep("bits=16,32").values
+    ('16', '32')
+    >>> sweep('config.model.attention.nodes=("stage*",),("last",)').values
+    ('("stage*",)', '("last",)')
+    """
+    key, _, rest = text.partition("=")
+    key = key.strip().removeprefix("config.")
+    values = tuple(value.strip() for value in re.split(r",(?![^(\[]*[)\]])", rest))
+    if not key or not all(values):
+        raise UserError(f"--sweep {text}: expected KEY=VALUE,VALUE,..., such as bits=16,32")
+    for value in values:
+        if values.count(value) > 1:
+            raise UserError(f"--sweep {text}: {value} stands there twice")
+    return Sweep(key, values)
+
+
+def expand(
+    paths: Sequence[str],
+    sweeps: Sequence[Sweep],
+    fixed: Sequence[str],
+    seeds: int | None,
+    out: Path,
+) -> list[Run]:
+    """Lists the runs of a grid, config by config, the last sweep changing fastest.
+
+    Args:
+      paths: configs, with arguments after a colon where they have any.
+      sweeps: what varies; each key is an argument of a config, or the path of a value in it.
+      fixed: overrides of all runs, "--config.NAME=VALUE".
+      seeds: how many, from 0 on; None takes the seed that the config has.
+      out: where the folders of the runs are.
+
+    Raises:
+      UserError: a key that a config does not have, a value that it cannot take, a setting given
+        twice, two runs that are the same, or a folder that holds another run.
+    """
+    if seeds is not None:
+        if seeds < 1:
+            raise UserError(f"--seeds={seeds}: expected a whole number from 1")
+        sweeps = [*sweeps, Sweep("seed", tuple(map(str, range(seeds))))]
+    keys = [given.key for given in sweeps]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise UserError(f"{key} is swept over twice, by --sweep or --seeds; say it once")
+    runs: dict[str, Run] = {}
+    names: dict[str, str] = {}
+    for path in paths:
+        for run, config in _of_config(path, sweeps, fixed, out):
+            same = names.setdefault(configs.to_json(config), run.name)
+            if same != run.name or run.name in runs:
+                raise UserError(
+                    f"{same} and {run.name} are the same run, or are called the same; leave out or "
+                    "rename one of them"
+                )
+            workdir.check(run.folder, config)
+            runs[run.name] = run
+    return [*runs.values()]
+
+
+def _of_config(
+    path: str, sweeps: Sequence[Sweep], fixed: Sequence[str], out: Path
+) -> Iterator[tuple[Run, ConfigDict]]:
+    file, _, text = path.partition(":")
+    plain = overrides.build(path, fixed)
+    given = [_Setting(*pair.split("=", 1), True) for pair in filter(None, text.split(","))]
+    known = configs.known_arguments(file)
+    taken = {setting.key for setting in given}
+    taken |= {argument.removeprefix(overrides.PREFIX).partition("=")[0] for argument in fixed}
+    arguments = [_is_argument(each.key, file, known, plain) for each in sweeps]
+    for each in sweeps:
+        if each.key in taken:
+            raise UserError(f"--sweep {each.key}: {each.key} is set for all runs; say it once")
+    for values in itertools.product(*(each.values for each in sweeps)):
+        settings = [
+            _Setting(each.key, value, argument)
+            for each, value, argument in zip(sweeps, values, arguments, strict=True)
+        ]
+        yield _run(file, given, settings, fixed, out)
+
+
+def _is_argument(key: str, file: str, known: dict[str, Any], config: ConfigDict) -> bool:
+    """Says whether a key is an argument of a config; if not, it must be a value in it."""
+    if key in known:
+        return True
+    flat = configs.flatten(config)
+    if key in flat:
+        if key != "seed" and not table.settings({"config": {key: 0}}) and key != "model.bits":
+            raise UserError(
+                f"--sweep {key}: it changes nothing that is measured; set it once, as "
+                f"--config.{key}=VALUE"
+            )
+        return False
+    named_so = [name for name in flat if name.rpartition(".")[2] == key]
+    hint = f"did you mean {named_so[0]}?" if named_so else nearest(key, [*known, *flat])
+    if hint.startswith("known"):  # all values of a config are too many for a line
+        hint = f"its arguments are {', '.join(known) or 'none'}, and a value is named like optim.lr"
+    raise UserError(f"--sweep {key}: {file} has no such argument or value; {hint}")
+
+
+def _run(
+    file: str, given: list[_Setting], swept: list[_Setting], fixed: Sequence[str], out: Path
+) -> tuple[Run, ConfigDict]:
+    arguments = ",".join(f"{s.key}={s.value}" for s in (*given, *swept) if s.argument)
+    path = f"{file}:{arguments}" if arguments else file
+    own = [f"--config.{s.key}={s.value}" for s in swept if not s.argument]
+    config = overrides.build(path, [*fixed, *own])
+    check_names(config)
+    flat, defaults = configs.flatten(config), configs.known_arguments(file)
+
+    def canonical(setting: _Setting) -> str:
+        """Writes a value as it was read, so that 1e-3 and 0.001 share a folder."""
+        if not setting.argument:
+            value = flat[setting.key]
+            return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        kind = type(defaults[setting.key])
+        return setting.value if kind is tuple else str(kind(setting.value))
+
+    named = sorted((s.key, canonical(s)) for s in (*given, *swept) if s.key != "seed")
+    parts = [Path(file).stem, *(f"{k}={v}" for k, v in named), f"seed={config.seed}"]
+    name = ",".join(quote(part, safe="=+") for part in parts)
+    if len(name) > 200:
+        raise UserError(f"{name}: too long for a folder's name; write a config of your own")
+    return Run(out / name, path, (*fixed, *own)), config
+
+
+def check_names(config: ConfigDict) -> None:
+    """Raises UserError where a config holds a value or names a part that does not exist."""
+    configs.check(config)
+    for package, section in (
+        ("jaxhash.attention", config.model.attention),
+        ("jaxhash.heads", config.model.head),
+        ("jaxhash.losses", config.loss),
+    ):
+        registry.find(package, section.name)
+    backbones.family(config.model.backbone.name)
+    sources.protocol(config.data.name, config.data.protocol)
+    for name, known in (("name", OPTIMISERS), ("schedule", SCHEDULES)):
+        if config.optim[name] not in known:
+            raise UserError(
+                f"unknown optim.{name} {config.optim[name]!r}: {nearest(config.optim[name], known)}"
+            )

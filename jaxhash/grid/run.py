@@ -1,0 +1,99 @@
+"""One run of a grid: its command, its folder, whether it is done, and whether somebody has it."""
+
+import datetime
+import fcntl
+import json
+import re
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from jaxhash import checkpoint, workdir
+
+
+class Run(NamedTuple):
+    """A training, and the measuring of it, that a grid asks for.
+
+    Attributes:
+      folder: its workdir, named after its settings.
+      config: as after `--config=`: "configs/dhida.py:bits=16".
+      overrides: as on the command line: "--config.seed=1".
+    """
+
+    folder: Path
+    config: str
+    overrides: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells this run from the others of its grid."""
+        return self.folder.name
+
+    def command(self) -> list[str]:
+        """Returns what trains it, resumes it, or finds it finished; `-u`, for its log."""
+        arguments = [f"--config={self.config}", *self.overrides, f"--workdir={self.folder}"]
+        return [sys.executable, "-u", "-m", "jaxhash.main", *arguments]
+
+    def finished(self) -> bool:
+        """Says whether it has its results."""
+        return (self.folder / workdir.RESULTS).exists()
+
+    def state(self) -> str:
+        """Says in a word how far it is: done, running, begun or new."""
+        if self.finished():
+            return "done"
+        log = self.folder / workdir.LOG
+        if not log.exists():
+            return "begun" if checkpoint.exists(self.folder) else "new"
+        with log.open("rb") as file:
+            return "begun" if _lock(file) else "running"
+
+    def claim(self) -> BinaryIO | None:
+        """Opens its log and locks it; returns None where another process has it.
+
+        A process that is given the log as its output keeps the lock for as long as it lives, even
+        where whoever started it has died.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        log = (self.folder / workdir.LOG).open("ab")
+        if _lock(log):
+            return log
+        log.close()
+        return None
+
+    def announce(self, log: BinaryIO) -> None:
+        """Writes the command and the time into its log."""
+        now = datetime.datetime.now().isoformat(" ", "seconds")
+        log.write(f"$ {shlex.join(self.command())}  # {now}\n".encode())
+        log.flush()
+
+    def last_line(self) -> str:
+        """Returns the last line of its log that says something, or ''."""
+        log = self.folder / workdir.LOG
+        text = log.read_bytes()[-10_000:].decode(errors="replace") if log.exists() else ""
+        lines = [line.strip() for line in re.split(r"[\r\n]", text)]
+        return next((line for line in reversed(lines) if line), "")
+
+    def why_not(self, returncode: int) -> str:
+        """Says in words why its process ended without results; '' where there are results."""
+        if self.finished():
+            return ""
+        if returncode < 0:
+            return f"ended by {signal.Signals(-returncode).name}"
+        if returncode == 0:
+            return "stopped before its end"
+        return self.last_line() or f"ended with exit code {returncode}"
+
+    def score(self) -> str:
+        """Returns the mAP of a finished run in words."""
+        return f"mAP {json.loads((self.folder / workdir.RESULTS).read_text())['map']:.4f}"
+
+
+def _lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""Runs as the papers print them: methods as rows, lengths of code as columns.
+
+One table a data set and protocol; in each cell the mean over seeds, the deviation of a sample, and
+in brackets what the paper of the method reports.
+"""
+
+import csv
+import io
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jaxhash.report import papers, systems, table
+from jaxhash.report.runs import Run
+
+LANDMARK = "in brackets what the method's paper reports, by its own protocol and at its own scale"
+
+
+class Cell(NamedTuple):
+    """What was measured of one method at one length: a mAP for each seed, and the paper's."""
+
+    values: list[float]
+    paper: float | None
+
+    def mean(self) -> float:
+        """Returns the mean over seeds."""
+        return statistics.mean(self.values)
+
+    def deviation(self) -> float | None:
+        """Returns the deviation of a sample, with n - 1; None where there is one seed."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    def text(self, seeds: int) -> str:
+        """Writes the cell; says how many seeds it has where the table has another number."""
+        few = f", {len(self.values)} of {seeds} seeds" if len(self.values) != seeds else ""
+        paper = f" ({self.paper:.4f})" if self.paper else ""
+        return f"{table.spread(self.values)}{few}{paper}"
+
+
+class Table(NamedTuple):
+    """The methods that were measured on one data set by one protocol.
+
+    Attributes:
+      dataset, protocol: what they were measured on.
+      map_at: over how many items the mAP is; None for all.
+      bits: lengths, shortest first: the columns.
+      rows: method to its cells by length; a length that was not measured is not there.
+    """
+
+    dataset: str
+    protocol: str
+    map_at: int | None
+    bits: list[int]
+    rows: dict[str, dict[int, Cell]]
+
+    @property
+    def metric(self) -> str:
+        """What the numbers are."""
+        return f"mAP@{self.map_at}" if self.map_at else "mAP"
+
+    def seeds(self) -> int:
+        """Returns how many seeds the fullest cell has."""
+        return max(len(cell.values) for row in self.rows.values() for cell in row.values())
+
+    def markdown(self) -> str:
+        """Writes the table with a line on what it shows."""
+        seeds = self.seeds()
+        landmark = any(cell.paper for row in self.rows.values() for cell in row.values())
+        says = [
+            f"{self.dataset}, protocol {self.protocol}: {self.metric}",
+            f"mean and deviation over {seeds} seeds" if seeds > 1 else "one seed",
+            *([LANDMARK] if landmark else []),
+        ]
+        lines = [
+            (name, *(row[bits].text(seeds) if bits in row else "" for bits in self.bits))
+            for name, row in self.rows.items()
+        ]
+        titles = ("method", *(f"{bits} bits" for bits in self.bits))
+        return f"{'; '.join(says)}.\n\n{table.lay_out(titles, lines)}"
+
+
+def tables(found: Sequence[Run]) -> list[Table]:
+    """Sorts runs into tables, in the order of their first runs."""
+    groups: dict[tuple, list[Run]] = {}
+    for run in found:
+        key = (run.results["dataset"], run.results["protocol"], run.results.get("map_at"))
+        groups.setdefault(key, []).append(run)
+    return [_table(*key, group) for key, group in groups.items()]
+
+
+def markdown(found: Sequence[Run]) -> str:
+    """Writes all tables, and below them what made the numbers."""
+    made = sorted({run.results["provenance"]["code"] for run in found})
+    where = sorted({run.results["provenance"]["hardware"] for run in found})
+    texts = [each.markdown() for each in tables(found)]
+    texts.append(f"{len(found)} runs of jaxhash {', '.join(made)} on {', '.join(where)}.")
+    return "\n\n".join(texts) + "\n"
+
+
+def csv_text(found: Sequence[Run]) -> str:
+    """Writes all tables as one CSV: a line for each method and length, numbers in full."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    titles = ("dataset", "protocol", "metric", "method", "bits", "seeds", "mean", "deviation")
+    writer.writerow((*titles, "paper"))
+    for each in tables(found):
+        for name, row in each.rows.items():
+            for bits, cell in row.items():
+                numbers = (cell.mean(), cell.deviation(), cell.paper)
+                where = (each.dataset, each.protocol, each.metric, name, bits, len(cell.values))
+                writer.writerow((*where, *("" if n is None else n for n in numbers)))
+    return file.getvalue()
+
+
+def _table(dataset: str, protocol: str, map_at: int | None, group: list[Run]) -> Table:
+    rows = {}
+    for system in systems.sort(group):
+        cells = {}
+        for bits, same in system.by_bits().items():
+            first = same[0].results
+            # The papers' figures are for CIFAR-10.
+            paper = papers.figure(first["name"], bits) if dataset == "cifar10" else None
+            cells[bits] = Cell([run.results["map"] for run in same], paper)
+        rows[system.label] = cells
+    lengths = sorted({bits for cells in rows.values() for bits in cells})
+    return Table(dataset, protocol, map_at, lengths, rows)

@@ -1,0 +1,86 @@
+"""Tables in the papers' shape, against numbers worked out by hand."""
+
+import csv
+import io
+
+from jaxhash.report import lengths
+from jaxhash.report import runs as files
+from jaxhash.report.runs import Run
+from tests.report import fakes
+
+
+def run(name, bits, seed, value, **changes):
+    numbers = fakes.results(name=name, bits=bits, seed=seed, map=value, **changes)
+    return Run(f"{name}-{bits}-{seed}", numbers, [], {})
+
+
+def runs():
+    """DHIDA at 16 and 32 bits with three seeds, DANet in its place at 16 with two."""
+    return [
+        run("dhida-small", 16, 0, 0.5),
+        run("dhida-small", 16, 1, 0.6),
+        run("dhida-small", 16, 2, 0.7),
+        run("dhida-small", 32, 0, 0.25),
+        run("dhida-small", 32, 1, 0.25),
+        run("dhida-small", 32, 2, 0.25),
+        run("dhida-d-small", 16, 0, 0.1),
+        run("dhida-d-small", 16, 1, 0.5),
+    ]
+
+
+def test_a_cell_is_the_mean_and_the_deviation_of_a_sample_and_the_papers_figure():
+    # .5, .6, .7: mean .6, squares .01 + 0 + .01 over two, root .1; .1, .5: root of .08 is .2828.
+    assert lengths.markdown(runs()) == (
+        "cifar10, protocol cifar10_54k: mAP; mean and deviation over 3 seeds; in brackets what the "
+        "method's paper reports, by its own protocol and at its own scale.\n\n"
+        "| method | 16 bits | 32 bits |\n"
+        "|---|---|---|\n"
+        "| dhida-small | 0.6000 +- 0.1000 (0.8213) | 0.2500 +- 0.0000 (0.8359) |\n"
+        "| dhida-d-small | 0.3000 +- 0.2828, 2 of 3 seeds (0.8076) |  |\n\n"
+        "8 runs of jaxhash 0.1.0+0123456789ab on 1 x cpu (pretended).\n"
+    )
+
+
+def test_the_csv_has_a_line_for_each_cell():
+    titles, *lines = csv.reader(io.StringIO(lengths.csv_text(runs())))
+    assert titles[:4] == ["dataset", "protocol", "metric", "method"]
+    first, second, third = (dict(zip(titles, line, strict=True)) for line in lines)
+    assert [first[name] for name in ("method", "bits", "seeds")] == ["dhida-small", "16", "3"]
+    assert abs(float(first["mean"]) - 0.6) < 1e-9 and abs(float(first["deviation"]) - 0.1) < 1e-9
+    assert first["paper"] == "0.8213" and second["bits"] == "32" and third["seeds"] == "2"
+    assert abs(float(third["deviation"]) - 0.08**0.5) < 1e-9
+
+
+def test_there_is_a_table_for_each_data_set_and_protocol():
+    found = [
+        run("dhida", 16, 0, 0.5),
+        run("dhida", 16, 0, 0.5, protocol="cifar10_59k"),
+        run("dhida", 64, 0, 0.5, dataset="nuswide", protocol="nuswide_21", map_at=5000),
+    ]
+    tables = lengths.tables(found)
+    assert [(each.dataset, each.protocol, each.metric) for each in tables] == [
+        ("cifar10", "cifar10_54k", "mAP"),
+        ("cifar10", "cifar10_59k", "mAP"),
+        ("nuswide", "nuswide_21", "mAP@5000"),
+    ]
+    assert "one seed" in tables[0].markdown() and "(0.8213)" in tables[0].markdown()
+    # The papers' figures at hand are for CIFAR-10.
+    assert "brackets" not in tables[2].markdown() and "| dhida | 0.5000 |" in tables[2].markdown()
+
+
+def test_methods_of_one_name_are_told_apart_by_what_differs():
+    config = fakes.results(name="dhida")["config"]
+    faster = {**config, "optim": {"lr": 0.5}}
+    found = [run("dhida", 16, 0, 0.5, config=config), run("dhida", 16, 0, 0.7, config=faster)]
+    (table,) = lengths.tables(found)
+    assert list(table.rows) == ["dhida (lr 0.001)", "dhida (lr 0.5)"]
+
+
+def test_columns_are_sorted_by_length():
+    (table,) = lengths.tables([run("dhida", bits, 0, 0.5) for bits in (64, 8, 16)])
+    assert table.bits == [8, 16, 64]
+
+
+def test_it_writes_what_a_folder_of_runs_holds(tmp_path):
+    folder = fakes.workdir(tmp_path / "a", fakes.results(map=0.5))
+    assert "0.5000" in lengths.markdown(files.read([folder]))
