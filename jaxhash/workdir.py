@@ -35,11 +35,10 @@ def check(workdir: epath.Path, config: ConfigDict) -> None:
 
     It cannot where the folder cannot be written, or where a run with another config lives.
     """
-    existing = workdir
-    while not remote(workdir) and not existing.exists():
-        existing = existing.parent
-    if not remote(workdir) and not (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-        raise UserError(f"workdir {workdir}: {existing} cannot be written; give another --workdir")
+    if remote(workdir):
+        _check_reach(workdir)
+    else:
+        _check_writable(workdir)
     if (workdir / CONFIG).exists():
         different = configs.differences(configs.from_json(workdir / CONFIG), config)
         if different:
@@ -49,6 +48,27 @@ def check(workdir: epath.Path, config: ConfigDict) -> None:
             )
     elif workdir.exists() and any(path.name != LOCK for path in workdir.iterdir()):
         raise UserError(f"workdir {workdir} is not empty and holds no run; give another --workdir")
+
+
+def _check_reach(workdir: epath.Path) -> None:
+    try:
+        workdir.exists()
+    except ImportError as error:
+        raise UserError(
+            f"workdir {workdir}: {error}; pip install 'jaxhash[gcs]' for gs://, 'jaxhash[s3]' for "
+            "s3://"
+        ) from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"workdir {workdir}: cannot be reached ({reason})") from error
+
+
+def _check_writable(workdir: epath.Path) -> None:
+    existing = workdir
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"workdir {workdir}: {existing} cannot be written; give another --workdir")
 
 
 @contextlib.contextmanager
