@@ -57,8 +57,10 @@ def parts(config):
     return built, encoder.augment(config), jax.eval_shape(initial), batch
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize(
+    ("system", "dtype"),
+    [*((system, "float32") for system in SYSTEMS), ("adh", "bfloat16"), ("dhida", "bfloat16")],
+)
 def test_step_and_encoder_lower_for_tpu_and_cuda(system, dtype):
     config = configs.load(f"{CONFIGS / system}.py:scale=small")
     config.model.dtype = dtype
@@ -71,7 +73,9 @@ def test_step_and_encoder_lower_for_tpu_and_cuda(system, dtype):
     exported = export(step, state, batch)
     assert exported.platforms == PLATFORMS and exported.nr_devices == 2
     text = exported.mlir_module()
-    assert "stablehlo.all_gather" in text and "stablehlo.all_reduce" in text
+    assert "stablehlo.all_reduce" in text
+    # The greedy hash has no pairs, so its columns are needed by nobody.
+    assert ("stablehlo.all_gather" in text) == (system != "triplet_greedy")
     encode = partial(steps.encode_step, model=built["model"], augment=augment)
     exported = export(encode, state.variables, batch.pixels)
     (codes,) = exported.out_avals
@@ -85,5 +89,5 @@ def test_what_one_platform_alone_can_do_does_not_pass():
     def step(scale, x):
         return jax.lax.linalg.schur(x * scale)[0]
 
-    with pytest.raises(NotImplementedError, match="schur.*not found for platform (tpu|cuda)"):
+    with pytest.raises(NotImplementedError, match="'schur' not found for platforms .*tpu.*cuda"):
         export(step, jnp.float32(1), jnp.zeros((4, 2, 2)))
