@@ -63,6 +63,8 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         raise UserError(f"unexpected argument {argv[1]!r}: flags start with --")
     logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    if _MODE.value == "explain" and _COORDINATOR.value is not None:
+        raise UserError("--mode=explain takes one process; leave out --coordinator")
     from jaxhash import parallel  # noqa: PLC0415  --help and a typing error need no jax
 
     job = parallel.Job(

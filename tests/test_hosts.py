@@ -19,6 +19,7 @@ from jaxhash.writer import read
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
 TWO_DEVICES = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # many short ones, the same in each run
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
     "PYTHONPATH": str(HERE.parents[1]),
 }
@@ -30,6 +31,11 @@ def small_network():
     backbones.__path__.append(str(HERE / "backbones"))
     yield
     backbones.__path__.pop()
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch):
+    monkeypatch.setattr(train, "_draw", lambda *arguments: None)
 
 
 @pytest.fixture
