@@ -127,11 +127,25 @@ def _initialize(job: Job, witness: Witness) -> None:
         return
     if job.process:
         _wait_for(job.coordinator, job.gathering)
+    else:
+        _check_free(job.coordinator)
     witness.tell(
         f"jaxhash: not all of {job.processes} processes came together at {job.coordinator} {late}; "
         "start each with its own --process_id"
     )
     jax.distributed.initialize(job.coordinator, job.processes, job.process, **times)
+
+
+def _check_free(coordinator: str) -> None:
+    """Tries to listen, because where jax cannot it crashes."""
+    port = int(coordinator.rpartition(":")[2])
+    try:
+        socket.create_server(("", port)).close()
+    except OSError as error:
+        raise UserError(
+            f"--coordinator={coordinator}: cannot listen there ({os.strerror(error.errno)}); choose "
+            "another port, the same for all processes"
+        ) from error
 
 
 def _wait_for(coordinator: str, timeout: float) -> None:

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import backbones, checkpoint, train
+from jaxhash import backbones, checkpoint, parallel, train
 from jaxhash import config as configs
+from jaxhash.errors import UserError
 from jaxhash.writer import read
 
 HERE = Path(__file__).parent / "hosts"
@@ -141,6 +142,17 @@ def test_nobody_at_the_coordinator_is_one_line(config, tmp_path):
         "(Connection refused); start process 0 there, or correct it"
     ]
     assert not (tmp_path / "run").exists()
+
+
+def test_a_port_that_is_taken_is_one_line():
+    """Of process 0; jax itself would crash."""
+    with socket.create_server(("", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with (
+            pytest.raises(UserError, match=f"{address}: cannot listen there .*in use.*; choose"),
+            parallel.joined(parallel.Job(address, 0, 2)),
+        ):
+            raise AssertionError("joined")
 
 
 def start_two(config, folder, fault="NONE@0"):
