@@ -1,26 +1,32 @@
 """Checkpoints through orbax: written beside and renamed, so that a kill loses none that exist."""
 
-from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from etils import epath
 
+from jaxhash import workdir as workdirs
 from jaxhash.errors import UserError
 
 
-def exists(workdir: Path) -> bool:
+def exists(workdir: epath.Path) -> bool:
     """Says whether a run has a complete checkpoint; makes no folder."""
     # Orbax writes into a folder of another name, and renames it when all is there.
     return any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*"))
 
 
 class Checkpoints:
-    """The checkpoints of one run, in `<workdir>/checkpoints/<step>`."""
+    """The checkpoints of one run, in `<workdir>/checkpoints/<step>`.
 
-    def __init__(self, workdir: Path, keep: int = 3):
+    Processes that share a run all make the same calls; orbax lets one of them write, and all wait
+    for it.
+    """
+
+    def __init__(self, workdir: epath.Path, keep: int = 3):
         """Opens the folder; the newest `keep` checkpoints stay."""
-        self._folder = workdir.absolute() / "checkpoints"
+        folder = workdir if workdirs.remote(workdir) else workdir.absolute()
+        self._folder = folder / "checkpoints"
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
 

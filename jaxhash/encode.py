@@ -1,4 +1,4 @@
-"""Encoding: images to packed codes, in batches over the devices."""
+"""Encoding: images to packed codes, in batches over the devices of all processes."""
 
 import contextlib
 from collections.abc import Callable
@@ -34,19 +34,23 @@ def encode(
       workers: processes that decode stored images.
 
     Returns:
-      uint8 [n ceil(k/8)], bits packed most significant first.
+      uint8 [n ceil(k/8)], bits packed most significant first, the same on every process.
     """
     batch_size = -(-batch_size // len(replicas)) * len(replicas)
     steps = range(-(-len(pixels) // batch_size))
     codes = []
-    quiet = True if title is None else None  # None: unless somebody watches
-    batches = stream.read(pixels, partial(stream.chunk, size=batch_size), steps, workers)
+    quiet = None if title and replicas.primary else True  # None: unless somebody watches
+    own = partial(_rows, batch_size=batch_size, share=replicas.share(batch_size), of=len(pixels))
+    batches = stream.read(pixels, own, steps, workers)
     with contextlib.closing(batches):
         for images in tqdm(batches, title, total=len(steps), leave=False, disable=quiet):
-            filled = np.resize(images, (batch_size, *images.shape[1:]))
-            packed = replicas.gather(step(variables, replicas.shard(filled)))
-            codes.append(packed[: len(images)])
-    return np.concatenate(codes)
+            codes.append(replicas.gather(step(variables, replicas.shard(images))))
+    return np.concatenate(codes)[: len(pixels)]
+
+
+def _rows(step: int, batch_size: int, share: slice, of: int) -> np.ndarray:
+    """Numbers one process's images of a batch; the last is filled up from the beginning."""
+    return np.arange(step * batch_size, (step + 1) * batch_size)[share] % of
 
 
 def compiled(encoder: ImageEncoder, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,6 +1,8 @@
 """The one exception that a user is meant to read."""
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable
 
 
@@ -23,3 +25,22 @@ def nearest(name: str, known: Iterable[str]) -> str:
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=1)
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def report(error: BaseException, who: str = "") -> int:
+    """Says on stderr what ended the process: a UserError in one line, others with a traceback.
+
+    Args:
+      error: what was raised.
+      who: names the process, where there are several.
+
+    Returns:
+      the exit code: 2 for a UserError, that of SystemExit, and 1 for all others.
+    """
+    if isinstance(error, UserError):
+        print(f"jaxhash: {who}: {error}" if who else f"jaxhash: {error}", file=sys.stderr)
+        return 2
+    if isinstance(error, SystemExit) and isinstance(error.code, int | None):
+        return error.code or 0
+    traceback.print_exception(error)
+    return 1

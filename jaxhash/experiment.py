@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import backbones, encoder, explain, model, optim, registry, steps
+from jaxhash import backbones, encoder, explain, model, optim, parallel, registry, steps
 from jaxhash import config as configs
 from jaxhash.backbones import pretrained
 from jaxhash.data import order, protocols, sources, stream
@@ -54,7 +54,8 @@ class Experiment:
         optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
         side = config.data.stored or config.data.size
         self._resident_bytes = RESIDENT_BYTES[config.data.stream]
-        self.pool = sources.load(config.data.name, config.data.dir, side, self._resident_bytes)
+        with parallel.primary_first():  # a data set may prepare itself
+            self.pool = sources.load(config.data.name, config.data.dir, side, self._resident_bytes)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
@@ -121,23 +122,24 @@ class Experiment:
             )
 
     def batches(self, start: int) -> Iterator[steps.Batch]:
-        """Yields the batches from a step on to the last, for `train_step`.
+        """Yields this process's part of the batches from a step on to the last, for `train_step`.
 
         Training images that fit live on the devices, others are streamed; both give the same.
         """
         train, labels = self.split.train, self.pool.labels[self.split.train]
+        own = partial(_own, self.order, self.replicas.share(self.config.train.batch_size))
         todo, workers = range(start, self.total_steps), self.config.data.workers
         size = math.prod(self.pool.pixels.shape[1:]) * len(train)
         if size <= self._resident_bytes:
             images = steps.Images(stream.take(self.pool.pixels, train), labels)
             images = self.replicas.replicate(images)
             for step in todo:
-                yield self._gather(images, self.replicas.shard(self.order(step)))
+                yield self._gather(images, self.replicas.shard(own(step)))
             return
-        pixels = stream.read(_select(self.pool.pixels, train), self.order, todo, workers)
+        pixels = stream.read(_select(self.pool.pixels, train), own, todo, workers)
         with contextlib.closing(pixels):
             for step, images in zip(todo, pixels, strict=True):
-                index = self.order(step)
+                index = own(step)
                 yield self.replicas.shard(steps.Batch(images, labels[index], index))
 
     def random_state(self) -> TrainState:
@@ -197,6 +199,10 @@ class Experiment:
             title=title,
             workers=self.config.data.workers,
         )
+
+
+def _own(order: order.Order, share: slice, step: int) -> np.ndarray:
+    return order(step)[share]
 
 
 def _select(pixels: stream.Pixels, positions: np.ndarray) -> stream.Pixels:

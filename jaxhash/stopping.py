@@ -4,16 +4,31 @@ SIGUSR2 is what SLURM is asked to send ahead of a job's time limit.
 """
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class Stopping:
-    """Within `with Stopping() as stop:`, `stop.requested` names the signal that came, or is ''."""
+    """Within `with Stopping() as stop:`, `stop.requested` names the signal that came, or is ''.
+
+    Of several processes that share a run one may get a signal and others none, or at another step.
+    So each notes its own, and all learn of it at once, in `share`, which all call at the same step.
+    """
 
     def __init__(self):
         self.requested = ""
+        self._came = 0
+
+    def share(self, largest: Callable[[int], int]) -> None:
+        """Sets `requested`, from what came to any process.
+
+        Args:
+          largest: (number) -> the largest of all processes' numbers.
+        """
+        number = largest(self._came)
+        self.requested = signal.Signals(number).name if number else ""
 
     def __enter__(self) -> "Stopping":
         self._before = {number: signal.signal(number, self._request) for number in SIGNALS}
@@ -25,5 +40,5 @@ class Stopping:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self.requested = signal.Signals(number).name
+        self._came = number
         signal.signal(number, self._before[number])

@@ -3,14 +3,14 @@
 import json
 import sys
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
+from etils import epath
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxhash import checkpoint, explain, provenance, workdir
+from jaxhash import checkpoint, explain, parallel, provenance, workdir
 from jaxhash import config as configs
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.errors import UserError
@@ -26,11 +26,13 @@ SHOWN_QUERIES = 10
 SHOWN_HITS = 10
 
 
-def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
+def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | None:
     """Trains what a config names, measures it, and leaves everything in a folder.
 
     Started again in the same folder it goes on where it was, and gives bit for bit what it would
     have given; started after the end it only shows the results. SIGTERM and Ctrl-C save and return.
+    Several processes (`jaxhash.parallel.joined`) share one run where each calls this with the same
+    arguments; process 0 writes and measures for all.
 
     Args:
       config: as from `configs/`, or from `jaxhash.config.base()`.
@@ -38,39 +40,39 @@ def train_and_evaluate(config: ConfigDict, folder: str | Path) -> dict | None:
         `curves.png`, `retrieval.png`, `attention.png`.
 
     Returns:
-      the results, as in `results.json`; None where the run was stopped before its end.
+      the results, as in `results.json`; None where the run was stopped before its end, and on
+      processes other than 0.
 
     Raises:
       UserError: the config, the data or the folder cannot be used, or training diverged.
     """
-    folder = Path(folder).expanduser()
+    folder = epath.Path(folder).expanduser()
     workdir.check(folder, config)
-    if (folder / workdir.RESULTS).exists():
+    if parallel.agree((folder / workdir.RESULTS).exists()):
         print(f"{folder} is finished; delete it to train again")
         return show(json.loads((folder / workdir.RESULTS).read_text()))
 
     experiment = Experiment(config)
+    primary = experiment.replicas.primary
     # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
     state = experiment.random_state()
-    resumes = checkpoint.exists(folder)
-    if not resumes:
+    if not checkpoint.exists(folder):
         state = experiment.pretrained(state)
-    workdir.claim(folder, config)
-    print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
+    with workdir.claimed(folder, config, primary, parallel.meet):
+        print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
+        with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
+            if checkpoints.latest() is not None:
+                state = checkpoints.restore(state)
+                print(f"resumed at step {state.step} of {experiment.total_steps}")
+            with Writer(folder, int(state.step), silent=not primary) as writer:
+                state = _train(experiment, state, checkpoints, writer, stop)
+        if stop.requested:
+            print(f"{stop.requested}: saved; the same command goes on from here")
+            return None
+        return finish(experiment, experiment.replicas.replicate(state), folder)
 
-    with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
-        if resumes:
-            state = checkpoints.restore(state)
-            print(f"resumed at step {state.step} of {experiment.total_steps}")
-        with Writer(folder, step=int(state.step)) as writer:
-            state = _train(experiment, state, checkpoints, writer, stop)
-    if stop.requested:
-        print(f"{stop.requested}: saved; the same command goes on from here")
-        return None
-    return finish(experiment, experiment.replicas.replicate(state), folder)
 
-
-def evaluate_checkpoint(folder: str | Path, config: ConfigDict | None = None) -> dict:
+def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None) -> dict | None:
     """Measures the last checkpoint of a run again and rewrites its results and pictures.
 
     Args:
@@ -78,19 +80,23 @@ def evaluate_checkpoint(folder: str | Path, config: ConfigDict | None = None) ->
       config: the run's own unless given; it may differ in what is free to change, such as where
         the data lie.
 
+    Returns:
+      the results; None on processes other than 0.
+
     Raises:
       UserError: the folder holds no run, another run, or no checkpoint that fits.
     """
-    folder = Path(folder).expanduser()
+    folder = epath.Path(folder).expanduser()
     own = configs.from_json(folder / workdir.CONFIG)
     if config is not None:
         workdir.check(folder, config)
     if not checkpoint.exists(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
     experiment = Experiment(config or own)
-    with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
-        state = checkpoints.restore(experiment.random_state())
-    return finish(experiment, experiment.replicas.replicate(state), folder)
+    with workdir.claimed(folder, own, experiment.replicas.primary, parallel.meet):
+        with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
+            state = checkpoints.restore(experiment.random_state())
+        return finish(experiment, experiment.replicas.replicate(state), folder)
 
 
 def _train(
@@ -106,12 +112,15 @@ def _train(
     save_every = configs.duration(config.checkpoint, "every", epoch)
     measure_every = configs.duration(config.eval, "every", epoch)
     start = int(state.step)
-    state = replicas.replicate(state)
+    state = replicas.replicate(parallel.agree(state))
 
     def measure_if_due(step: int) -> None:
         due = measure_every and 0 < step < total and step % measure_every == 0
-        if (due or (step == 0 and config.eval.at_start)) and not writer.has(step, "eval/map"):
-            writer.write(step, _scalars(measure(experiment, experiment.codes(state))))
+        due = due or (step == 0 and config.eval.at_start)
+        if due and not parallel.agree(writer.has(step, "eval/map")):
+            encoded = experiment.codes(state)
+            if replicas.primary:
+                writer.write(step, _scalars(measure(experiment, encoded)))
 
     measure_if_due(start)  # a run that was cut between a checkpoint and its measurement
 
@@ -121,6 +130,7 @@ def _train(
         initial=start,
         total=total,
         mininterval=0.2 if sys.stderr.isatty() else 30,
+        disable=not replicas.primary,
     )
     clock, since = time.monotonic(), start
     batches = experiment.batches(start)
@@ -131,7 +141,11 @@ def _train(
             state = experiment.after_epoch(state)
         last = done == total
         log = last or done % config.log.every_steps == 0
-        save = last or bool(stop.requested) or (save_every and done % save_every == 0)
+        save = last or (save_every and done % save_every == 0)
+        # Several processes talk of stopping only where they wait for each other anyhow.
+        if log or save or replicas.processes == 1:
+            stop.share(parallel.largest)
+            save = save or bool(stop.requested)
         if log or save:
             scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
             check_finite(done, scalars, checkpoints.latest())
@@ -152,6 +166,7 @@ def _train(
     progress.close()
     batches.close()
     checkpoints.wait()
+    stop.share(parallel.largest)
     return replicas.first(state)
 
 
@@ -161,12 +176,14 @@ def measure(experiment: Experiment, encoded: Encoded) -> dict:
     return evaluate(encoded.queries, encoded.database, bits, map_at)
 
 
-def finish(experiment: Experiment, state: TrainState, folder: Path) -> dict:
-    """Measures a replicated state, writes results and pictures, and shows the table."""
+def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
+    """Measures a replicated state; the primary process writes results and pictures, and shows."""
     config = experiment.config
+    encoded = experiment.codes(state)
+    if not experiment.replicas.primary:
+        return None
     described = config.to_dict()
     del described["data"]["dir"]  # where the images lay is nobody else's business
-    encoded = experiment.codes(state)
     rows = read(folder)
     first = rows[0] if rows else {}  # somebody may have deleted metrics.jsonl
     at_start = {name.removeprefix("eval/"): value for name, value in first.items()}
@@ -225,7 +242,7 @@ def _median_rate(rows: list[dict]) -> float | None:
 
 
 def _draw(
-    experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: Path
+    experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: epath.Path
 ) -> None:
     pool, split = experiment.pool, experiment.split
     title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"

@@ -1,8 +1,16 @@
-"""The folder of a run: claimed by its config, written without leaving halves behind."""
+"""The folder of a run: claimed by its config, written without leaving halves behind.
 
+It may lie in object storage, as gs://bucket/folder or s3://bucket/folder. There nothing keeps two
+runs apart, as it has no locks; and a file is always written whole.
+"""
+
+import contextlib
+import fcntl
 import os
-from pathlib import Path
+import socket
+from collections.abc import Callable, Iterator
 
+from etils import epath
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
@@ -11,18 +19,27 @@ from jaxhash.errors import UserError
 CONFIG = "config.json"
 RESULTS = "results.json"
 LOG = "log.txt"  # what a run of a grid says; there before the run itself
+LOCK = ".lock"
 
 
-def check(workdir: Path, config: ConfigDict) -> None:
+def remote(workdir: epath.PathLike) -> bool:
+    """Says whether a path is in object storage.
+
+    >>> remote(epath.Path("gs://bucket/run")), remote(epath.Path("runs/a"))
+    (True, False)
+    """
+    return "://" in os.fspath(workdir)
+
+
+def check(workdir: epath.Path, config: ConfigDict) -> None:
     """Raises UserError where a run cannot live in `workdir`; changes nothing.
 
     It cannot where the folder cannot be written, or where a run with another config lives.
     """
-    existing = workdir
-    while not existing.exists():
-        existing = existing.parent
-    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise UserError(f"workdir {workdir}: {existing} cannot be written; give another --workdir")
+    if remote(workdir):
+        _check_reach(workdir)
+    else:
+        _check_writable(workdir)
     if (workdir / CONFIG).exists():
         different = configs.differences(configs.from_json(workdir / CONFIG), config)
         if different:
@@ -30,19 +47,93 @@ def check(workdir: Path, config: ConfigDict) -> None:
                 f"workdir {workdir} holds a run with another config: {'; '.join(different)}; "
                 "give another --workdir"
             )
-    elif workdir.exists() and any(path.name != LOG for path in workdir.iterdir()):
+    elif workdir.exists() and any(path.name not in (LOCK, LOG) for path in workdir.iterdir()):
         raise UserError(f"workdir {workdir} is not empty and holds no run; give another --workdir")
 
 
-def claim(workdir: Path, config: ConfigDict) -> None:
-    """Makes the folder and writes the config into it, where that has not been done."""
-    workdir.mkdir(parents=True, exist_ok=True)
-    if not (workdir / CONFIG).exists():
-        write(workdir / CONFIG, configs.to_json(config))
+def _check_reach(workdir: epath.Path) -> None:
+    try:
+        workdir.exists()
+    except ImportError as error:
+        raise UserError(
+            f"workdir {workdir}: {error}; pip install 'jaxhash[gcs]' for gs://, 'jaxhash[s3]' for "
+            "s3://"
+        ) from error
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"workdir {workdir}: cannot be reached ({reason})") from error
 
 
-def write(path: Path, text: str) -> None:
+def _check_writable(workdir: epath.Path) -> None:
+    existing = workdir
+    while not existing.exists():
+        existing = existing.parent
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        raise UserError(f"workdir {workdir}: {existing} cannot be written; give another --workdir")
+
+
+@contextlib.contextmanager
+def claimed(
+    workdir: epath.Path,
+    config: ConfigDict,
+    primary: bool = True,
+    meet: Callable[[], None] = lambda: None,
+) -> Iterator[None]:
+    """Makes the folder, and holds it against other runs for as long as the block lasts.
+
+    The operating system lets go of a lock when its process dies, so a killed run leaves none.
+
+    Args:
+      workdir: of the run.
+      config: written into it, where that has not been done.
+      primary: whether this process writes, of those that share the run.
+      meet: waits until all of them have called it.
+
+    Raises:
+      UserError: another run is in the folder now, or lives there; or it is not the folder that the
+        primary process sees.
+    """
+    with contextlib.ExitStack() as stack:
+        if primary:
+            workdir.mkdir(parents=True, exist_ok=True)
+            if not remote(workdir):
+                stack.enter_context(_locked(workdir))
+            check(workdir, config)  # once more: a run may have come and gone since
+            if not (workdir / CONFIG).exists():
+                write(workdir / CONFIG, configs.to_json(config))
+        meet()
+        if not (workdir / CONFIG).exists():
+            raise UserError(
+                f"workdir {workdir}: not the folder that process 0 sees under this name; give a "
+                "--workdir on a disk that all processes share"
+            )
+        yield
+
+
+@contextlib.contextmanager
+def _locked(workdir: epath.Path) -> Iterator[None]:
+    with open(workdir / LOCK, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise UserError(
+                f"workdir {workdir} is in use by {file.read() or 'another process'}; wait for its "
+                "end, or give another --workdir"
+            ) from None
+        except OSError:
+            pass  # some network disks have no locks, and are trusted as object storage is
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def write(path: epath.Path, text: str) -> None:
     """Writes a file whole or not at all, whenever the process dies."""
+    if remote(path):
+        path.write_text(text, encoding="utf-8")
+        return
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         unfinished.write_text(text, encoding="utf-8")

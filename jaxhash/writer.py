@@ -2,8 +2,8 @@
 
 import json
 import math
-from pathlib import Path
 
+from etils import epath
 from tensorboardX import SummaryWriter
 
 from jaxhash import workdir as workdirs
@@ -13,27 +13,46 @@ METRICS = "metrics.jsonl"
 
 
 class Writer:
-    """Appends scalars to `metrics.jsonl` and to TensorBoard events in one folder."""
+    """Appends scalars to `metrics.jsonl` and to TensorBoard events in one folder.
 
-    def __init__(self, workdir: Path, step: int):
-        """Opens the files, dropping what was written after `step`, the step of a resume."""
-        self._path = workdir / METRICS
-        kept = [row for row in read(workdir) if row["step"] <= step]
-        self._written = {(row["step"], name) for row in kept for name in row}
-        workdirs.write(self._path, "".join(json.dumps(row) + "\n" for row in kept))
-        self._events = SummaryWriter(str(workdir / "events"), purge_step=step + 1)
+    In object storage, where nothing can be appended, `metrics.jsonl` is written anew each time, and
+    there are no events.
+    """
+
+    def __init__(self, workdir: epath.Path, step: int, *, silent: bool = False):
+        """Opens the files, dropping what was written after `step`, the step of a resume.
+
+        A silent one has no files: that of a process which is not the one that writes.
+        """
+        self._path, self._silent = workdir / METRICS, silent
+        self._remote, self._events = workdirs.remote(workdir), None
+        self._rows = [row for row in read(workdir) if row["step"] <= step]
+        self._written = {(row["step"], name) for row in self._rows for name in row}
+        if silent:
+            return
+        self._rewrite()
+        if not self._remote:
+            self._events = SummaryWriter(str(workdir / "events"), purge_step=step + 1)
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, *_) -> None:
-        self._events.close()
+        if self._events:
+            self._events.close()
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
         """Writes one row; names with a slash are grouped by TensorBoard."""
-        with self._path.open("a") as file:
-            file.write(json.dumps({"step": step, **scalars}) + "\n")
+        row = {"step": step, **scalars}
+        self._rows.append(row)
         self._written |= {(step, name) for name in scalars}
+        if self._silent:
+            return
+        if self._remote:
+            self._rewrite()
+            return
+        with self._path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
         for name, value in scalars.items():
             self._events.add_scalar(name, value, step)
 
@@ -41,8 +60,11 @@ class Writer:
         """Says whether a scalar was written for a step, in this process or before it."""
         return (step, name) in self._written
 
+    def _rewrite(self) -> None:
+        workdirs.write(self._path, "".join(json.dumps(row) + "\n" for row in self._rows))
 
-def read(workdir: Path) -> list[dict[str, float]]:
+
+def read(workdir: epath.Path) -> list[dict[str, float]]:
     """Reads the rows of a run, oldest first; a row that a kill cut short is left out."""
     rows = []
     path = workdir / METRICS

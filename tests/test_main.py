@@ -49,6 +49,15 @@ def main(*arguments):
         (("--mode=evaluate",), "--mode=evaluate needs --workdir"),
         (("--mode=explain", "--workdir=/nowhere"), "--mode=explain needs --images="),
         (("--mode=explain", "--workdir=/nowhere", "--images=a.png"), "must name the folder of a"),
+        (("--mode=explain", "--coordinator=auto"), "--mode=explain takes one process"),
+        ((QUICKSTART, "--coordinator=here"), "--coordinator=here: expected HOST:PORT, or auto"),
+        ((QUICKSTART, "--coordinator=a:1"), "needs --process_id and --num_processes"),
+        ((QUICKSTART, "--num_processes=2"), "go with --coordinator=HOST:PORT"),
+        (
+            (QUICKSTART, "--coordinator=a:1", "--process_id=2", "--num_processes=2"),
+            "--process_id=2: expected 0 to 1, for --num_processes=2",
+        ),
+        ((QUICKSTART, "--coordinator=auto"), "found no SLURM or Open MPI job, TPU pod or GKE"),
         (("--mode=evaluate", "--workdir=/nowhere"), "must name the folder of a run"),
     ],
 )

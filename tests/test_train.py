@@ -244,6 +244,7 @@ def test_what_cannot_be_built_is_refused_before_a_folder_is_made(tiny, tmp_path,
 def test_a_second_signal_takes_its_usual_way():
     with pytest.raises(KeyboardInterrupt), stopping.Stopping() as stop:
         signal.raise_signal(signal.SIGINT)
+        stop.share(lambda number: number)
         assert stop.requested == "SIGINT"
         signal.raise_signal(signal.SIGINT)
 

@@ -92,15 +92,6 @@ def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.nda
     return images
 
 
-def chunk(step: int, size: int) -> slice:
-    """Returns the slice of one of the chunks that an array is cut into.
-
-    >>> chunk(2, size=10)
-    slice(20, 30, None)
-    """
-    return slice(step * size, (step + 1) * size)
-
-
 def _threads() -> int:
     return min(os.cpu_count() or 1, 16)
 

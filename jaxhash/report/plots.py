@@ -124,4 +124,5 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
 
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=110)
+    with path.open("wb") as file:  # the path may be in object storage
+        figure.savefig(file, dpi=110, format="png")

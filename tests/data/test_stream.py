@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from functools import partial
 
 import jax
 import numpy as np
@@ -59,7 +58,7 @@ def test_records_damaged_under_way_are_one_clear_line(prepared, workers):
         content = bytearray(path.read_bytes())
         content[1000:3000] = bytes(2000)
         path.write_bytes(content)
-    images = stream.read(on_disk, partial(stream.chunk, size=10), range(3), workers)
+    images = stream.read(on_disk, lambda step: slice(10 * step, 10 * step + 10), range(3), workers)
     with pytest.raises(UserError, match="damaged.*prepare the data set again") as error:
         list(images)
     assert "\n" not in str(error.value)

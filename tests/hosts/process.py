@@ -1,0 +1,31 @@
+"""`python -m jaxhash.main` with the tests' backbone, and a fault.
+
+FAULT=KILL@5 signals itself at its fifth step, FAULT=FAIL@5 has an error of its own there. Pictures,
+that nobody looks at here, are not drawn.
+"""
+
+import os
+import signal
+from pathlib import Path
+
+from jaxhash import backbones, main, train
+from jaxhash.data import order
+from jaxhash.errors import UserError
+
+backbones.__path__.append(str(Path(__file__).parent / "backbones"))
+train._draw = lambda *arguments: None
+name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
+shuffled, steps = order.shuffled, []
+
+
+def faulty(*arguments):
+    steps.append(arguments)
+    if len(steps) == int(number):
+        if name == "FAIL":
+            raise UserError("image 7 is damaged")
+        os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
+    return shuffled(*arguments)
+
+
+order.shuffled = faulty
+main.run()
