@@ -66,7 +66,9 @@ class Run(NamedTuple):
     def announce(self, log: BinaryIO) -> None:
         """Writes the command and the time into its log."""
         now = datetime.datetime.now().isoformat(" ", "seconds")
-        log.write(f"$ {shlex.join(self.command())}  # {now}\n".encode())
+        # A killed process may have left a line, such as a progress bar, without its end.
+        before = "\n" if log.tell() else ""
+        log.write(f"{before}$ {shlex.join(self.command())}  # {now}\n".encode())
         log.flush()
 
     def last_line(self) -> str:

@@ -140,3 +140,11 @@ def test_the_last_line_is_the_last_that_says_something(tmp_path):
     run = Run(tmp_path, "x", ())
     (tmp_path / "log.txt").write_bytes(b"a\nb 10%\rc 20%\r\n\n \n")
     assert run.last_line() == "c 20%"
+
+
+def test_every_start_is_a_line_of_the_log(tmp_path):
+    run = Run(tmp_path, "x", ())
+    (tmp_path / "log.txt").write_bytes(b"train: 10%")
+    with run.claim() as log:
+        run.announce(log)
+    assert (tmp_path / "log.txt").read_text().splitlines()[1].startswith("$ ")
