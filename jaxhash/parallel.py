@@ -143,8 +143,8 @@ def _check_free(coordinator: str) -> None:
         socket.create_server(("", port)).close()
     except OSError as error:
         raise UserError(
-            f"--coordinator={coordinator}: cannot listen there ({os.strerror(error.errno)}); choose "
-            "another port, the same for all processes"
+            f"--coordinator={coordinator}: cannot listen there ({os.strerror(error.errno)}); "
+            "choose another port, the same for all processes"
         ) from error
 
 
