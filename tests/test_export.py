@@ -51,7 +51,8 @@ def run(tmp_path_factory):
     """A run with a checkpoint of random weights, its network, and what was exported of it."""
     folder = tmp_path_factory.mktemp("export")
     network = small.tiny_encoder()
-    workdirs.claim(folder / "run", network.config)
+    with workdirs.claimed(folder / "run", network.config):
+        pass
     with Checkpoints(folder / "run") as checkpoints:
         checkpoints.save(3, {**network.variables, "step": np.array(3)})
         checkpoints.wait()

@@ -109,7 +109,8 @@ def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
 
 def test_a_failed_run_is_told_and_the_others_are_in_the_table(grid, tmp_path):
     done = Run(tmp_path / "out" / "small,bits=8,model.weights=none,seed=0", "", ())
-    workdir.claim(done.folder, overrides.build(f"{small.config(tmp_path)}:bits=8", []))
+    with workdir.claimed(done.folder, overrides.build(f"{small.config(tmp_path)}:bits=8", [])):
+        pass
     small.finish(done, dataset="digits", protocol="digits", bits=8)
     failing = grid("--sweep", "model.weights=none,nowhere.safetensors")
     out, err = failing.communicate(timeout=300)

@@ -156,6 +156,7 @@ def test_a_folder_that_holds_another_run_is_refused_and_a_log_alone_is_not(tmp_p
     (run,) = runs(DHIDA, out=tmp_path)
     run.claim().close()
     assert runs(DHIDA, out=tmp_path) == [run]
-    workdir.claim(run.folder, overrides.build(DHIDA, ["--config.optim.lr=0.5"]))
+    with workdir.claimed(run.folder, overrides.build(DHIDA, ["--config.optim.lr=0.5"])):
+        pass
     with pytest.raises(UserError, match="optim.lr is 0.5 there"):
         runs(DHIDA, out=tmp_path)

@@ -37,7 +37,8 @@ def command(*arguments):
 def run(tmp_path, tiny_encoder):
     """A folder with a trained run, and pictures of cats and dogs beside it."""
     folder = tmp_path / "run"
-    workdirs.claim(folder, tiny_encoder.config)
+    with workdirs.claimed(folder, tiny_encoder.config):
+        pass
     checkpoint(folder, tiny_encoder, step=3)
     for i in range(12):
         path = tmp_path / "pictures" / small.LABELS[i % 2] / f"{i:02d}.png"
