@@ -71,7 +71,9 @@ def largest(x: jax.Array, axis: int, keepdims: bool = False) -> jax.Array:
     [0. 1. 0.]
     """
     first = jnp.argmax(x, axis, keepdims=True)
-    places = jax.lax.broadcasted_iota(first.dtype, x.shape, axis % x.ndim)
+    along = [1] * x.ndim
+    along[axis] = x.shape[axis]
+    places = jnp.arange(x.shape[axis], dtype=first.dtype).reshape(along)
     return jnp.where(places == first, x, 0).sum(axis, keepdims=keepdims)
 
 

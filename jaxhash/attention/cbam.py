@@ -11,7 +11,7 @@ from jaxhash.layers import batch_norm, largest
 
 def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Returns the mean and the maximum of each channel: [b h w c] to twice [b c]."""
-    positions = x.reshape(len(x), -1, x.shape[-1])
+    positions = x.reshape(x.shape[0], -1, x.shape[3])
     return positions.mean(axis=1), largest(positions, 1)
 
 
