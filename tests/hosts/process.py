@@ -12,20 +12,25 @@ from jaxhash import backbones, main, train
 from jaxhash.data import order
 from jaxhash.errors import UserError
 
-backbones.__path__.append(str(Path(__file__).parent / "backbones"))
-train._draw = lambda *arguments: None
-name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
-shuffled, steps = order.shuffled, []
+
+def begin():
+    """Arranges the fault, and enters as `python -m jaxhash.main` does."""
+    backbones.__path__.append(str(Path(__file__).parent / "backbones"))
+    train._draw = lambda *arguments: None
+    name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
+    shuffled, steps = order.shuffled, []
+
+    def faulty(*arguments):
+        steps.append(arguments)
+        if len(steps) == int(number):
+            if name == "FAIL":
+                raise UserError("image 7 is damaged")
+            os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
+        return shuffled(*arguments)
+
+    order.shuffled = faulty
+    main.run()
 
 
-def faulty(*arguments):
-    steps.append(arguments)
-    if len(steps) == int(number):
-        if name == "FAIL":
-            raise UserError("image 7 is damaged")
-        os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
-    return shuffled(*arguments)
-
-
-order.shuffled = faulty
-main.run()
+if __name__ == "__main__":
+    begin()
