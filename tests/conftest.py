@@ -1,6 +1,7 @@
 """Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one compilation cache."""
 
 import os
+import shutil
 import tempfile
 
 # Before jax is imported anywhere. Runs that tests start as processes of their own inherit these.
@@ -16,9 +17,12 @@ import jax
 import pytest
 from hypothesis import settings
 from ml_collections import ConfigDict
+from playwright.sync_api import sync_playwright
 
 from jaxhash import config as configs
 from jaxhash.backbones import resnet, resnet30, swin, vgg
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 settings.register_profile("jaxhash", deadline=None, derandomize=True, max_examples=30)
 settings.load_profile("jaxhash")
@@ -67,3 +71,17 @@ def tiny(data_dir: str) -> ConfigDict:
     config.checkpoint.every_steps = 4
     config.log.every_steps = 2
     return config.lock()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, where it is installed."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip(f"no browser here, none of {', '.join(BROWSERS)}: apt-get install chromium")
+    # Chromium's own sandbox refuses to start as root.
+    options = ["--no-sandbox"] if os.getuid() == 0 else []
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=options)
+        yield opened
+        opened.close()

@@ -1,29 +1,11 @@
 """The report in a real browser: quiet, alone, and as wide as a phone by day and by night."""
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import sync_playwright
 
 from jaxhash.report import __main__ as command
 from tests.report import fakes
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 LONG = "a-run-whose-name-goes-on_and_on_without_an_end_" * 4
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser here, none of {', '.join(NAMES)}: apt-get install chromium")
-    # Chromium's own sandbox refuses to start as root.
-    options = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=options)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

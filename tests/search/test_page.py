@@ -1,16 +1,12 @@
 """The page in a real browser."""
 
-import os
-import shutil
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from jaxhash.search.guard import Access
 from tests.search import small
 from tests.search.small import picture, saved
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUERY = {"name": "my query.png", "mimeType": "image/png", "buffer": saved(picture(3))}
 PASTE = """data => {
     const files = new DataTransfer();
@@ -21,19 +17,6 @@ PASTE = """data => {
     document.body.dispatchEvent(EVENT);
 }"""
 WIDTH = "document.documentElement.scrollWidth"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, NAMES)), None)
-    if path is None:
-        pytest.skip(f"no browser here, none of {', '.join(NAMES)}: apt-get install chromium")
-    # Chromium's own sandbox refuses to start as root.
-    options = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=options)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
