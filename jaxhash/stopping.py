@@ -11,15 +11,18 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class Stopping:
-    """Within `with Stopping() as stop:`, `stop.requested` names the signal that came, or is ''.
+    """Within `with Stopping() as stop:`, `stop.came` names the signal that came, or is ''.
 
     Of several processes that share a run one may get a signal and others none, or at another step.
     So each notes its own, and all learn of it at once, in `share`, which all call at the same step.
+
+    Attributes:
+      came: the signal that came to this process.
+      requested: the one that `share` learned of.
     """
 
     def __init__(self):
-        self.requested = ""
-        self._came = 0
+        self.came = self.requested = ""
 
     def share(self, largest: Callable[[int], int]) -> None:
         """Sets `requested`, from what came to any process.
@@ -27,7 +30,7 @@ class Stopping:
         Args:
           largest: (number) -> the largest of all processes' numbers.
         """
-        number = largest(self._came)
+        number = largest(signal.Signals[self.came] if self.came else 0)
         self.requested = signal.Signals(number).name if number else ""
 
     def __enter__(self) -> "Stopping":
@@ -40,5 +43,5 @@ class Stopping:
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         del frame
-        self._came = number
+        self.came = signal.Signals(number).name
         signal.signal(number, self._before[number])

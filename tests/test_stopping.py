@@ -12,9 +12,9 @@ from jaxhash.stopping import SIGNALS, Stopping
 def test_a_signal_is_taken_note_of_and_the_handler_before_comes_back(number):
     before = signal.getsignal(number)
     with Stopping() as stop:
-        assert stop.requested == ""
+        assert stop.came == ""
         os.kill(os.getpid(), number)
-        assert stop.requested == signal.Signals(number).name
+        assert stop.came == signal.Signals(number).name
         assert signal.getsignal(number) == before  # a second one leaves at once
     assert signal.getsignal(number) == before
 

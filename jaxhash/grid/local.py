@@ -89,11 +89,11 @@ def train(runs: Sequence[Run], jobs: int, progress: Progress) -> None:
     asked = False
     with Stopping() as stop:
         try:
-            while active or (waiting and not stop.requested):
-                if stop.requested and not asked:
+            while active or (waiting and not stop.came):
+                if stop.came and not asked:
                     asked = True
                     waiting.clear()
-                    progress.say(f"{stop.requested}: {len(active)} running, to save and to leave")
+                    progress.say(f"{stop.came}: {len(active)} running, to save and to leave")
                     _signal(active, signal.SIGTERM)
                 for _ in range(len(waiting) if free else 0):
                     _start(waiting, active, free, progress)

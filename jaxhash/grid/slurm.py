@@ -113,7 +113,7 @@ def train(
     progress.say(f"{len(missing)} runs submitted, {len(runs) - len(missing)} were in the queue")
     waiting = dict.fromkeys(runs, 0)  # how often each was missed in the queue
     with Stopping() as stop:
-        while waiting and not stop.requested:
+        while waiting and not stop.came:
             there = queued()
             for run in list(waiting):
                 gone = there is not None and ids[run.name] not in there
@@ -126,9 +126,9 @@ def train(
                     del waiting[run]
             progress.running([run.name for run in waiting if run.state() == "running"], 0)
             _pause(stop, POLL if waiting else 0)
-    if stop.requested:
+    if stop.came:
         jobs = sorted({ids[run.name].partition("_")[0] for run in waiting})
-        progress.say(f"{stop.requested}: the jobs go on; scancel {' '.join(jobs)} ends them")
+        progress.say(f"{stop.came}: the jobs go on; scancel {' '.join(jobs)} ends them")
 
 
 def _submit(runs: Sequence[Run], options: Options, folder: Path, cluster: str) -> dict[str, str]:
@@ -176,7 +176,7 @@ def _squeue() -> set[str] | None:
 def _pause(stop: Stopping, seconds: float) -> None:
     """Sleeps, but not beyond a Ctrl-C."""
     until = time.monotonic() + seconds
-    while time.monotonic() < until and not stop.requested:
+    while time.monotonic() < until and not stop.came:
         time.sleep(0.1)
 
 
