@@ -99,7 +99,8 @@ def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
     mean, deviation = sum(values) / 2, abs(values[0] - values[1]) / 2**0.5
     row = f"| small | {mean:.4f} +- {deviation:.4f} |"
     assert row in (tmp_path / "out" / "table.md").read_text() and row in out
-    _, line = csv.reader((tmp_path / "out" / "table.csv").open())
+    with (tmp_path / "out" / "table.csv").open(newline="") as file:
+        _, line = csv.reader(file)
     assert line[:6] == ["digits", "digits", "mAP", "small", "8", "2"]
     assert abs(float(line[6]) - mean) < 1e-9
 
