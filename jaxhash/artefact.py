@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.export import export, symbolic_shape
 from safetensors import SafetensorError
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from jaxhash import card, exported
 from jaxhash.encoder import Encoder
@@ -93,7 +93,8 @@ def weights(encoder: Encoder) -> dict:
 
 def _write(encoder: Encoder, workdir: Path, folder: Path) -> None:
     (folder / exported.PROGRAM).write_bytes(program(encoder))
-    save_file(weights(encoder), folder / exported.WEIGHTS)
+    # Not by `save_file`, whose files nobody else may read.
+    (folder / exported.WEIGHTS).write_bytes(save(weights(encoder)))
     notes = {
         "format": exported.FORMAT,
         "model": encoder.identity(),

@@ -194,7 +194,7 @@ def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch, error)
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(artefact, "save_file", fail)
+    monkeypatch.setattr(artefact, "save", fail)
     with pytest.raises(UserError, match="cannot be written .No space left.$"):
         main([f"--workdir={run / 'run'}", f"--out={tmp_path / 'out'}"])
     assert not list(tmp_path.iterdir())
