@@ -8,24 +8,19 @@ that says how to load it in a few lines. python -m jaxhash.search takes it as --
 """
 
 import argparse
-import sys
-from typing import NoReturn
 
 from absl import logging
 
-from jaxhash.errors import UserError
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; --help says more")
+from jaxhash import command_line
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Exports what the arguments name."""
     form = argparse.RawDescriptionHelpFormatter
     name = "python -m jaxhash.export"
-    parser = _Parser(name, description=__doc__, formatter_class=form, allow_abbrev=False)
+    parser = command_line.Parser(
+        name, description=__doc__, formatter_class=form, allow_abbrev=False
+    )
     parser.add_argument("--workdir", required=True, help="folder of a trained run")
     parser.add_argument("--out", required=True, help="folder to make; not there yet, or empty")
     options = parser.parse_args(arguments)
@@ -37,14 +32,5 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"see {out / 'README.md'}; {size / 1e6:.1f} MB in all")
 
 
-def run() -> None:
-    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    try:
-        main()
-    except UserError as error:
-        print(f"jaxhash: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    run()
+    command_line.run(main)

@@ -13,23 +13,14 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from jaxhash import overrides, workdir
-from jaxhash.errors import UserError
+from jaxhash import command_line, overrides, workdir
 from jaxhash.grid import expand, local, slurm
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress
 from jaxhash.report import lengths, runs
 
 TABLES = {"table.md": lengths.markdown, "table.csv": lengths.csv_text}
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says every mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; --help says more")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -88,7 +79,7 @@ def _job(options: argparse.Namespace) -> slurm.Options:
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _Parser(
+    parser = command_line.Parser(
         "python launch/grid.py",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -125,12 +116,5 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def run() -> None:
-    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except UserError as error:
-        print(f"jaxhash: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("jaxhash: left at once; the same command goes on", file=sys.stderr)
-        sys.exit(130)
+    """Enters from the command line."""
+    command_line.run(lambda: main(sys.argv[1:]), "left at once; the same command goes on")

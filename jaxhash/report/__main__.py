@@ -11,23 +11,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
 
-from jaxhash import workdir
+from jaxhash import command_line, workdir
 from jaxhash.errors import UserError
 from jaxhash.report import page, runs
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says every mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; --help says more")
-
-
 def main(argv: list[str]) -> None:
     """Writes the report that the arguments name, whole or not at all."""
-    parser = _Parser(
+    parser = command_line.Parser(
         "python -m jaxhash.report",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -73,12 +65,8 @@ def _check(target: Path) -> None:
 
 
 def run() -> None:
-    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"jaxhash: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Enters from the command line."""
+    command_line.run(lambda: main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -14,25 +14,18 @@ milvus://host:port/collection. Indexed again, only what is new or changed is enc
 
 import argparse
 import os
-import sys
-from typing import NoReturn
 
 from absl import logging
 
-from jaxhash.errors import UserError
+from jaxhash import command_line
 
 TOKEN = "JAXHASH_TOKEN"
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see {self.prog} --help")
 
 
 def parser() -> argparse.ArgumentParser:
     """Describes the commands and their options."""
     form = argparse.RawDescriptionHelpFormatter
-    top = _Parser("python -m jaxhash.search", description=__doc__, formatter_class=form)
+    top = command_line.Parser("python -m jaxhash.search", description=__doc__, formatter_class=form)
     commands = top.add_subparsers(dest="command", required=True, metavar="index|query|serve")
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
@@ -77,18 +70,6 @@ def main(arguments: list[str] | None = None) -> None:
     getattr(commands, options.command)(options)
 
 
-def run() -> None:
-    """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    try:
-        main()
-    except UserError as error:
-        print(f"jaxhash: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("jaxhash: stopped; what was stored stays", file=sys.stderr)
-        sys.exit(130)
-
-
 def _natural(text: str) -> int:
     value = int(text)
     if value < 0:
@@ -104,4 +85,4 @@ def _positive(text: str) -> int:
 
 
 if __name__ == "__main__":
-    run()
+    command_line.run(main, stopped="stopped; what was stored stays")
