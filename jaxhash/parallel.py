@@ -258,6 +258,8 @@ def agree(tree: Any) -> Any:
     >>> agree({"resumes": True})
     {'resumes': array(True)}
     """
+    if jax.process_count() == 1:  # a whole state is not copied for nobody
+        return jax.tree.map(np.asarray, tree)
     leaves, structure = jax.tree.flatten(tree)
     leaves = [np.asarray(leaf) for leaf in leaves]
     # As one row of bytes, because each shape would be compiled by itself.
