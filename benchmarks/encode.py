@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhash import config as configs
-from jaxhash import encoder, model
+from jaxhash import encoder
 from jaxhash.encode import compiled
 from jaxhash.encoder import Encoder
+from jaxhash.models import hash_network
 
 SYSTEMS = ("adh", "dah", "dhida", "hrmpa", "triplet_greedy")
 TIMES = 5
@@ -46,7 +47,7 @@ def measure(path: str, batch_size: int) -> tuple[float, float, int]:
     The rate is that of the median of `TIMES` calls.
     """
     config = configs.load(path)
-    network = model.build(config.model, labels=10)
+    network = hash_network.build(config.model, labels=10)
     size, channels = config.data.size, len(config.data.mean)
     blank = jnp.zeros((1, size, size, channels))
     variables = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))

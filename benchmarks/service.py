@@ -64,8 +64,9 @@ def serve(folder: Path, count: int, config: str) -> None:
     import jax.numpy as jnp  # noqa: PLC0415
 
     from jaxhash import config as configs  # noqa: PLC0415
-    from jaxhash import encoder, model  # noqa: PLC0415
+    from jaxhash import encoder  # noqa: PLC0415
     from jaxhash.encoder import Encoder  # noqa: PLC0415
+    from jaxhash.models import hash_network  # noqa: PLC0415
     from jaxhash.search.engines import open_index  # noqa: PLC0415
     from jaxhash.search.index import Item  # noqa: PLC0415
     from jaxhash.search.pictures import Pictures  # noqa: PLC0415
@@ -73,7 +74,7 @@ def serve(folder: Path, count: int, config: str) -> None:
 
     settings = configs.load(config)
     settings.model.bits = BITS
-    network = model.build(settings.model, labels=10)
+    network = hash_network.build(settings.model, labels=10)
     size, channels = settings.data.size, len(settings.data.mean)
     variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
     made = Encoder(settings, network, jax.device_get(variables), encoder.augment(settings), step=0)

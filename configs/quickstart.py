@@ -2,7 +2,7 @@
 
   python -m jaxhash.main --config=configs/quickstart.py
 
-Arguments: bits, attention (a file of jaxhash/attention).
+Arguments: bits, attention (a file of jaxhash/models/attention).
 
 A ResNet18 of a quarter of the width learns 1,000 digits in about a minute on two CPU cores.
 """

@@ -5,7 +5,7 @@ needs no JAX. Modules are offered under their own names; one loss, attention mec
 head is one module of its package, as in `from jaxhash.losses import dhida`.
 
 >>> import jaxhash
->>> float(jaxhash.quantize.sign(jaxhash.quantize.piecewise(-3.0)))
+>>> float(jaxhash.models.quantizers.sign(jaxhash.models.quantizers.piecewise(-3.0)))
 -1.0
 """
 

@@ -53,11 +53,11 @@ def base() -> ConfigDict:
 
     config.model = ConfigDict()
     config.model.bits = 48
-    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.heads
-    config.model.backbone = _choice("jaxhash.backbones", name="resnet18")
+    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.models.heads
+    config.model.backbone = _choice("jaxhash.models.backbones", name="resnet18")
     # Nodes of the backbone by name, by pattern ("stage*"), or "last".
-    config.model.attention = _choice("jaxhash.attention", name="none", nodes=("last",))
-    config.model.head = _choice("jaxhash.heads", name="linear")
+    config.model.attention = _choice("jaxhash.models.attention", name="none", nodes=("last",))
+    config.model.head = _choice("jaxhash.models.heads", name="linear")
     config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 

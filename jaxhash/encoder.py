@@ -10,12 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import checkpoint, model, steps, workdir
+from jaxhash import checkpoint, steps, workdir
 from jaxhash import config as configs
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
 from jaxhash.exported import NOTES, Exported
-from jaxhash.model import HashModel
+from jaxhash.models import hash_network
+from jaxhash.models.hash_network import HashModel
 
 
 class ImageEncoder(Protocol):
@@ -88,7 +89,7 @@ class Encoder(NamedTuple):
         variables = {name: state[name] for name in ("params", "batch_stats")}
         classifier = variables["params"]["head"].get("classifier")
         labels = classifier["kernel"].shape[1] if classifier else 0
-        network, step = model.build(config.model, labels), int(state["step"])
+        network, step = hash_network.build(config.model, labels), int(state["step"])
         return cls(config, network, variables, augment(config), step)
 
     @property

@@ -12,14 +12,14 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import backbones, encoder, explain, model, optim, parallel, registry, steps
 from jaxhash import config as configs
-from jaxhash.backbones import pretrained
+from jaxhash import encoder, explain, optim, parallel, registry, steps
 from jaxhash.data import order, protocols, sources, stream
 from jaxhash.encode import encode
 from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
+from jaxhash.models import backbones, hash_network, pretrained
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
@@ -62,7 +62,7 @@ class Experiment:
         self._check_data()
         labels = self.pool.labels[self.split.train]
         self._task = Task(config.model.bits, labels)
-        self._model = model.build(config.model, labels.shape[1])
+        self._model = hash_network.build(config.model, labels.shape[1])
         self.order = order.build(config.train.order, config.seed, labels, config.train.batch_size)
         self.steps_per_epoch = len(self.split.train) // config.train.batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
@@ -90,7 +90,7 @@ class Experiment:
     def _check_network(self) -> None:
         """Traces the network, so that what does not fit is refused before data are read."""
         config = self.config
-        network = model.build(config.model, labels=2)
+        network = hash_network.build(config.model, labels=2)
         image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
         key = jax.random.key(0)
         outputs, _ = jax.eval_shape(lambda: network.init_with_output(key, image))

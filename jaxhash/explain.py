@@ -12,7 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from jaxhash.data.augment import Augment
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
-from jaxhash.model import HashModel
+from jaxhash.models.hash_network import HashModel
 from jaxhash.report import plots
 from jaxhash.steps import attention_step
 

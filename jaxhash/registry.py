@@ -37,7 +37,7 @@ def defaults(package: str) -> dict[str, dict[str, Any]]:
 
     A parameter without a default, and `dtype`, is given by the caller and is no option.
 
-    >>> defaults("jaxhash.attention")["ida"]
+    >>> defaults("jaxhash.models.attention")["ida"]
     {'reduce_axis': 'query'}
     """
     return {

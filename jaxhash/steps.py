@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import optax
 
 from jaxhash import parallel
-from jaxhash.attention import MAPS
 from jaxhash.data.augment import Augment
 from jaxhash.losses import Codes, HashLoss
-from jaxhash.model import HashModel
+from jaxhash.models.attention import MAPS
+from jaxhash.models.hash_network import HashModel
 from jaxhash.state import TrainState
 
 

@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 from playwright.sync_api import sync_playwright
 
 from jaxhash import config as configs
-from jaxhash.backbones import resnet, resnet30, swin, vgg
+from jaxhash.models.backbones import resnet, resnet30, swin, vgg
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -10,10 +10,11 @@ import jax.numpy as jnp
 import pytest
 
 import jaxhash
-from jaxhash import backbones, model, optim, parallel, registry, steps
 from jaxhash import config as configs
+from jaxhash import optim, parallel, registry, steps
 from jaxhash.data.augment import Augment
 from jaxhash.losses import Task
+from jaxhash.models import backbones, hash_network
 from jaxhash.state import TrainState
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +32,7 @@ def test_every_config_traces_a_step_at_full_size(path):
     """Shapes only: two replicas, as a mapped axis, of the whole network and loss."""
     config = configs.load(str(path))
     configs.check(config)
-    network = model.build(config.model, labels=10)
+    network = hash_network.build(config.model, labels=10)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
     optimiser = optim.build(config.optim, 100)
@@ -83,12 +84,12 @@ def test_every_loss_has_a_config():
 
 
 def test_no_attention_is_the_map_itself():
-    module = registry.find("jaxhash.attention", "none").build()
+    module = registry.find("jaxhash.models.attention", "none").build()
     x = jnp.ones((1, 2, 2, 3))
     assert (module.apply({}, x, False) == x).all()
 
 
 def test_pretrained_names_exist_for_every_backbone():
-    for name in registry.names("jaxhash.backbones"):
-        family = importlib.import_module(f"jaxhash.backbones.{name}")
+    for name in registry.names("jaxhash.models.backbones"):
+        family = importlib.import_module(f"jaxhash.models.backbones.{name}")
         assert all(backbones.family(variant) is family for variant in family.VARIANTS)

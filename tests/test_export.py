@@ -13,7 +13,7 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from jaxhash import artefact, card, encoder, model
+from jaxhash import artefact, card, encoder
 from jaxhash import workdir as workdirs
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.encode import compiled
@@ -21,6 +21,7 @@ from jaxhash.encoder import Encoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.export import main
 from jaxhash.exported import NOTES, PROGRAM, WEIGHTS, Exported, read_weights
+from jaxhash.models import hash_network
 from tests.report import fakes
 from tests.search import small
 from tests.test_systems import TINY, tiny
@@ -98,7 +99,7 @@ def test_the_lines_of_the_card_load_it_without_flax_and_give_the_same_codes(run)
 @pytest.mark.parametrize("system", TINY)
 def test_every_system_exports_to_the_same_codes(system):
     config = tiny(system, None, **{"model.hash_norm": False})
-    network = model.build(config.model, labels=10)
+    network = hash_network.build(config.model, labels=10)
     variables, augment = _random(network, config), encoder.augment(config)
     images = pictures(24, config.data.size, 1)
     u = jax.jit(network.apply)(variables, augment.for_encoding(images)).u

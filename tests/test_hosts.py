@@ -12,9 +12,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import backbones, checkpoint, parallel, train
+from jaxhash import checkpoint, parallel, train
 from jaxhash import config as configs
 from jaxhash.errors import UserError
+from jaxhash.models import backbones
 from jaxhash.writer import read
 
 HERE = Path(__file__).parent / "hosts"

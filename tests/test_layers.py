@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxhash import parallel
-from jaxhash.layers import Dropout, largest, pool_to
+from jaxhash.models.layers import Dropout, largest, pool_to
 
 
 def drop(x, replicas, seed=0, **options):

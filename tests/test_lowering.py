@@ -15,8 +15,9 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from jaxhash import config as configs
-from jaxhash import encoder, model, optim, parallel, registry, steps
+from jaxhash import encoder, optim, parallel, registry, steps
 from jaxhash.losses import Task
+from jaxhash.models import hash_network
 from jaxhash.state import TrainState
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -36,7 +37,7 @@ def export(step, state, batch):
 
 
 def parts(config):
-    network = model.build(config.model, LABELS)
+    network = hash_network.build(config.model, LABELS)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
     optimiser = optim.build(config.optim, 100)

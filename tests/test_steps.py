@@ -9,13 +9,14 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhash import model, parallel, registry, steps
+from jaxhash import parallel, registry, steps
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
-from jaxhash.heads import linear
-from jaxhash.layers import Dropout
 from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
+from jaxhash.models import hash_network
+from jaxhash.models.heads import linear
+from jaxhash.models.layers import Dropout
 from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
@@ -37,8 +38,8 @@ class Pixels(nn.Module):
 
 
 def plain(head="linear", **options):
-    kind = registry.find("jaxhash.heads", head)
-    return model.HashModel(Pixels(), {}, kind.build(6, 4, norm=False, **options))
+    kind = registry.find("jaxhash.models.heads", head)
+    return hash_network.HashModel(Pixels(), {}, kind.build(6, 4, norm=False, **options))
 
 
 def network(dtype="float32", hash_norm=False):
@@ -46,7 +47,7 @@ def network(dtype="float32", hash_norm=False):
     config.update(bits=6, hash_norm=hash_norm, dtype=dtype)
     config.attention.name = "ida"
     config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
-    return model.build(config, labels=4)
+    return hash_network.build(config, labels=4)
 
 
 def run(count, loss, net, taken=1, rate=0.05):
@@ -121,7 +122,7 @@ def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
 
 def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
     loss, _ = LOSSES["dhida"]
-    net = model.HashModel(Pixels(), {}, linear.build(6, 4, norm=True))
+    net = hash_network.HashModel(Pixels(), {}, linear.build(6, 4, norm=True))
     _, _, metrics = run(1, loss, net)
     for count in (2, 8):
         _, _, others = run(count, loss, net)

@@ -9,11 +9,12 @@ from urllib.parse import quote
 
 from ml_collections import ConfigDict
 
-from jaxhash import backbones, overrides, registry, workdir
 from jaxhash import config as configs
+from jaxhash import overrides, registry, workdir
 from jaxhash.data import sources
 from jaxhash.errors import UserError, nearest
 from jaxhash.grid.run import Run
+from jaxhash.models import backbones
 from jaxhash.optim import OPTIMISERS, SCHEDULES
 from jaxhash.report import table
 
@@ -177,8 +178,8 @@ def check_names(config: ConfigDict) -> None:
     """Raises UserError where a config holds a value or names a part that does not exist."""
     configs.check(config)
     for package, section in (
-        ("jaxhash.attention", config.model.attention),
-        ("jaxhash.heads", config.model.head),
+        ("jaxhash.models.attention", config.model.attention),
+        ("jaxhash.models.heads", config.model.head),
         ("jaxhash.losses", config.loss),
     ):
         registry.find(package, section.name)

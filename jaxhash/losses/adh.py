@@ -6,8 +6,8 @@ here is that of DPSH (Li et al., IJCAI 2016), the pairwise deep hash that such n
 trained with, and whose published figures lie next to ADH's.
 """
 
-from jaxhash import quantize
 from jaxhash.losses import Codes, HashLoss, Task, pairs
+from jaxhash.models import quantizers
 
 
 def build(eta: float = 0.1, activation: str = "tanh") -> HashLoss:
@@ -31,7 +31,7 @@ def build(eta: float = 0.1, activation: str = "tanh") -> HashLoss:
     >>> print(build(eta=1.0).apply((), codes, codes)[0].round(4))  # log 2 + 1
     [1.6931 1.6931]
     """
-    activate = quantize.find(activation)
+    activate = quantizers.find(activation)
 
     def init(task: Task) -> tuple[()]:
         return ()

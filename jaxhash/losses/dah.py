@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhash import quantize
 from jaxhash.losses import Codes, HashLoss, Task, classes, pairs
+from jaxhash.models import quantizers
 
 
 def similar_distance(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -104,7 +104,7 @@ def build(
         return ()
 
     def apply(state: tuple[()], rows: Codes, columns: Codes):
-        x, y = (quantize.shrink_sigmoid(codes.u) for codes in (rows, columns))
+        x, y = (quantizers.shrink_sigmoid(codes.u) for codes in (rows, columns))
         threshold = x.shape[1] / threshold_divisor
         similar = pairs.similarity(rows.labels, columns.labels)
         distance = jnp.where(

@@ -3,10 +3,10 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhash import quantize
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, HashLoss, Task, pairs
 from jaxhash.losses.bank import Bank, empty, remember
+from jaxhash.models import quantizers
 
 BALANCE_AXES = ("samples", "bits")
 
@@ -71,7 +71,7 @@ def build(
     """
     if balance_axis not in BALANCE_AXES:
         raise UserError(f"loss.dhida.balance_axis {balance_axis!r}: expected samples or bits")
-    f = quantize.find(quantizer)
+    f = quantizers.find(quantizer)
 
     def init(task: Task) -> Bank | tuple[()]:
         return empty(task) if memory_bank else ()

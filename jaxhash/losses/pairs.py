@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhash import quantize
+from jaxhash.models import quantizers
 
 
 def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
@@ -79,4 +79,4 @@ def quantisation_error(v: jax.Array) -> jax.Array:
     >>> print(quantisation_error(jnp.array([[0.5, -1.0]])))
     [0.125]
     """
-    return jnp.mean((jax.lax.stop_gradient(quantize.sign(v)) - v) ** 2, axis=1)
+    return jnp.mean((jax.lax.stop_gradient(quantizers.sign(v)) - v) ** 2, axis=1)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import model
+from jaxhash.models import hash_network
 from jaxhash.report.table import lay_out
 
 LABELS = 10
@@ -37,7 +37,7 @@ def measure(config: ConfigDict) -> Size:
     >>> measure(load("configs/quickstart.py:attention=none")).attention
     0
     """
-    network = model.build(config.model, LABELS)
+    network = hash_network.build(config.model, LABELS)
     image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
     variables = jax.eval_shape(lambda: network.init(jax.random.key(0), image))
     parts = {

@@ -6,7 +6,7 @@ import pytest
 from scipy.special import erf
 
 from jaxhash import registry
-from jaxhash.attention import MAPS
+from jaxhash.models.attention import MAPS
 
 RANDOM = np.random.RandomState(0)
 X = RANDOM.normal(size=(2, 5, 4, 12)).astype(np.float32)
@@ -123,7 +123,7 @@ BY_HAND = {
 @pytest.mark.parametrize("name", BY_HAND)
 def test_mechanism_and_map_are_those_of_the_equations(name):
     by_hand, options = BY_HAND[name]
-    module = registry.find("jaxhash.attention", name).build(**options)
+    module = registry.find("jaxhash.models.attention", name).build(**options)
     shapes = module.init(jax.random.key(0), X, False)
     assert MAPS not in shapes
     variables = jax.tree.map(lambda leaf: np.abs(RANDOM.normal(size=leaf.shape)) * 0.3, shapes)
@@ -134,4 +134,4 @@ def test_mechanism_and_map_are_those_of_the_equations(name):
 
 
 def test_every_mechanism_is_among_them():
-    assert {*BY_HAND, "none"} == set(registry.names("jaxhash.attention"))
+    assert {*BY_HAND, "none"} == set(registry.names("jaxhash.models.attention"))

@@ -3,8 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxhash.attention import ida
 from jaxhash.errors import UserError
+from jaxhash.models.attention import ida
 
 RANDOM = np.random.RandomState(0)
 

@@ -89,7 +89,7 @@ def with_published(module, names, tensors):
 )
 def test_mechanism_gives_what_the_published_one_gives(name, options, names):
     tensors, expected = stored(name)
-    module = registry.find("jaxhash.attention", name).build(**options)
+    module = registry.find("jaxhash.models.attention", name).build(**options)
     got = module.apply(with_published(module, names, tensors), images(*MAP), False)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
@@ -97,7 +97,9 @@ def test_mechanism_gives_what_the_published_one_gives(name, options, names):
 def test_cab_gives_what_the_published_one_gives():
     """The published block is what is added; ours is the sum."""
     tensors, expected = stored("cab")
-    module = registry.find("jaxhash.attention", "cab").build(compress=3, squeeze=8, scale=0.5)
+    module = registry.find("jaxhash.models.attention", "cab").build(
+        compress=3, squeeze=8, scale=0.5
+    )
     got = module.apply(with_published(module, CAB, tensors), images(*MAP), False)
     np.testing.assert_allclose(got, images(*MAP) + 0.5 * expected, rtol=1e-4, atol=1e-5)
 
@@ -114,14 +116,14 @@ def test_danet_gives_what_the_published_modules_give_added():
     tensors["channel_gamma"] = channel_tensors["gamma"]
     for part in ("query", "key", "value"):
         tensors[f"{part}_conv.weight"] = tensors[f"{part}_conv.weight"][:, :, 0, 0]
-    module = registry.find("jaxhash.attention", "danet").build()
+    module = registry.find("jaxhash.models.attention", "danet").build()
     got = module.apply(with_published(module, names, tensors), images(*MAP), False)
     np.testing.assert_allclose(got, position + channel, rtol=1e-4, atol=1e-5)
 
 
 def test_se_gates_each_channel_by_equation_3():
     x = images(2, 3, 3, 8)
-    module = registry.find("jaxhash.attention", "se").build(reduction=4)
+    module = registry.find("jaxhash.models.attention", "se").build(reduction=4)
     variables = module.init(jax.random.key(0), x, False)
     squeeze, excite = (np.asarray(variables["params"][n]) for n in ("squeeze", "excite"))
     gate = 1 / (1 + np.exp(-np.maximum(x.mean((1, 2)) @ squeeze, 0) @ excite))
@@ -131,7 +133,7 @@ def test_se_gates_each_channel_by_equation_3():
 
 def test_triplet_without_its_spatial_branch_averages_two():
     tensors, whole = stored("triplet")
-    build = registry.find("jaxhash.attention", "triplet").build
+    build = registry.find("jaxhash.models.attention", "triplet").build
     x = images(*MAP)
     two, three = build(spatial=False), build()
     variables = with_published(three, triplet_names(), tensors)
@@ -145,9 +147,9 @@ def test_triplet_without_its_spatial_branch_averages_two():
     assert np.abs(gate - np.median(gate, axis=-1, keepdims=True)).max() < 0.05
 
 
-@pytest.mark.parametrize("name", [n for n in registry.names("jaxhash.attention")])
+@pytest.mark.parametrize("name", [n for n in registry.names("jaxhash.models.attention")])
 def test_shape_and_dtype_stay(name):
-    module = registry.find("jaxhash.attention", name).build(dtype=jnp.bfloat16)
+    module = registry.find("jaxhash.models.attention", name).build(dtype=jnp.bfloat16)
     x = jnp.ones((1, 4, 4, 16), jnp.bfloat16)
     out, _ = module.init_with_output(jax.random.key(0), x, False)
     assert out.shape == x.shape and out.dtype == x.dtype
@@ -164,4 +166,4 @@ def test_shape_and_dtype_stay(name):
 )
 def test_a_narrowing_below_1_is_refused(name, options):
     with pytest.raises(UserError, match="at least 1"):
-        registry.find("jaxhash.attention", name).build(**options)
+        registry.find("jaxhash.models.attention", name).build(**options)

@@ -9,7 +9,7 @@ from flax import traverse_util
 from safetensors.numpy import save_file
 
 from jaxhash import parallel
-from jaxhash.backbones import pretrained
+from jaxhash.models import pretrained
 
 
 def untouched(node, x):

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxhash.backbones import alexnet
 from jaxhash.errors import UserError
+from jaxhash.models.backbones import alexnet
 from tests.backbones import networks, parity
 
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from jaxhash import backbones
-from jaxhash.backbones import pretrained, resnet
 from jaxhash.errors import UserError
+from jaxhash.models import backbones, pretrained
+from jaxhash.models.backbones import resnet
 from tests.backbones import networks, parity
 
 

@@ -9,9 +9,10 @@ from flax import traverse_util
 from safetensors.numpy import save_file
 
 from jaxhash import config as configs
-from jaxhash import model, parallel
-from jaxhash.backbones import pretrained, swin
+from jaxhash import parallel
 from jaxhash.errors import UserError
+from jaxhash.models import hash_network, pretrained
+from jaxhash.models.backbones import swin
 from tests.backbones import make_swin_parity as parity
 from tests.torch_weights import images
 
@@ -262,7 +263,7 @@ def hashing(attention="cab", **cab):
     config.backbone.swin.window = 4
     config.attention.update(name=attention, nodes=("stage*_block*",))
     config.attention.cab.update(cab)
-    return model.build(config, labels=10)
+    return hash_network.build(config, labels=10)
 
 
 def test_attention_in_the_blocks_has_parameters_for_each_and_acts_by_its_scale(shallow):

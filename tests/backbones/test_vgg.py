@@ -1,7 +1,7 @@
 import pytest
 
-from jaxhash.backbones import vgg
 from jaxhash.errors import UserError
+from jaxhash.models.backbones import vgg
 from tests.backbones import networks, parity
 
 WIDTH = 4  # of the stored networks

@@ -8,9 +8,10 @@ import os
 import signal
 from pathlib import Path
 
-from jaxhash import backbones, main, train
+from jaxhash import main, train
 from jaxhash.data import order
 from jaxhash.errors import UserError
+from jaxhash.models import backbones
 
 
 def begin():

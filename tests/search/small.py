@@ -15,8 +15,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from jaxhash import config as configs
-from jaxhash import encoder, model
+from jaxhash import encoder
 from jaxhash.encoder import Encoder
+from jaxhash.models import hash_network
 from jaxhash.search import uploads
 from jaxhash.search.engines import open_index
 from jaxhash.search.guard import Limits
@@ -61,7 +62,7 @@ def tiny_encoder(attention="ida", channels=3):
     config.model.attention.name = attention
     config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
     config.lock()
-    network = model.build(config.model, labels=2)
+    network = hash_network.build(config.model, labels=2)
     variables = jax.device_get(network.init(jax.random.key(0), jnp.zeros((1, 8, 8, channels))))
     augment = encoder.augment(config)
     pixels = np.stack([uploads.prepare(picture(i), 8, channels) for i in range(12)])

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.layers import batch_norm
+from jaxhash.models.layers import batch_norm
 
 STEMS = ("7x7", "3x3")
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")

@@ -9,8 +9,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash.attention import show, strength
 from jaxhash.errors import UserError
+from jaxhash.models.attention import show, strength
 
 
 class ChannelAttentionBlock(nn.Module):

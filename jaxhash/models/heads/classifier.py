@@ -3,8 +3,8 @@
 import flax.linen as nn
 import jax
 
-from jaxhash import quantize
-from jaxhash.heads import HashLayer, Outputs
+from jaxhash.models import quantizers
+from jaxhash.models.heads import HashLayer, Outputs
 
 
 class ClassifierHead(nn.Module):
@@ -27,7 +27,7 @@ class ClassifierHead(nn.Module):
     def __call__(self, features: jax.Array, train: bool) -> Outputs:
         """Maps [b c] to u [b k] and logits [b l]."""
         u = HashLayer(self.bits, self.norm, name="hash")(features, train)
-        code = quantize.find(self.activation)(u)
+        code = quantizers.find(self.activation)(u)
         return Outputs(u, nn.Dense(self.labels, use_bias=self.bias, name="classifier")(code))
 
 
@@ -38,5 +38,5 @@ def build(
 
     DAH classifies the shrink-sigmoid of u, the greedy hash its sign (with `bias=False`).
     """
-    quantize.find(activation)
+    quantizers.find(activation)
     return ClassifierHead(bits, labels, norm, activation, bias)

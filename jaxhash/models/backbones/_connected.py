@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.layers import Dropout, pool_to
+from jaxhash.models.layers import Dropout, pool_to
 
 # As torchvision's VGG starts from scratch.
 convolution_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")

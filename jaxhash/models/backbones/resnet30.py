@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.layers import batch_norm
+from jaxhash.models.layers import batch_norm
 
 VARIANTS = {"resnet30": (3, 3, 3)}
 EXPANSION = 4  # a bottleneck's output has this many times the channels of its middle

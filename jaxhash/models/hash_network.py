@@ -8,9 +8,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash import backbones, registry
+from jaxhash import registry
 from jaxhash.errors import UserError
-from jaxhash.heads import Outputs
+from jaxhash.models import backbones
+from jaxhash.models.heads import Outputs
 
 LAST = "last"  # stands for the last node of any backbone
 
@@ -19,9 +20,9 @@ class HashModel(nn.Module):
     """Maps normalised images [b h w c] to `Outputs`.
 
     Attributes:
-      backbone: a module of `jaxhash.backbones`.
-      attention: node of the backbone to the module of `jaxhash.attention` that stands there.
-      head: a module of `jaxhash.heads`.
+      backbone: a module of `jaxhash.models.backbones`.
+      attention: node of the backbone to the module of `jaxhash.models.attention` that stands there.
+      head: a module of `jaxhash.models.heads`.
     """
 
     backbone: nn.Module
@@ -59,13 +60,13 @@ def build(config: Any, labels: int) -> HashModel:
     name = config.backbone.name
     family = backbones.family(name)
     backbone = family.build(name, **registry.options(config.backbone, family), dtype=dtype)
-    mechanism = registry.find("jaxhash.attention", config.attention.name)
+    mechanism = registry.find("jaxhash.models.attention", config.attention.name)
     options = registry.options(config.attention, mechanism)
     attention = {
         node: mechanism.build(**options, dtype=dtype)
         for node in nodes(name, config.attention.nodes)
     }
-    kind = registry.find("jaxhash.heads", config.head.name)
+    kind = registry.find("jaxhash.models.heads", config.head.name)
     head = kind.build(config.bits, labels, config.hash_norm, **registry.options(config.head, kind))
     return HashModel(backbone, attention, head, dtype)
 

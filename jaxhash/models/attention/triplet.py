@@ -5,8 +5,8 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
-from jaxhash.attention import show
-from jaxhash.layers import batch_norm, largest
+from jaxhash.models.attention import show
+from jaxhash.models.layers import batch_norm, largest
 
 # Each branch pools the second axis of its view; its gate walks over the other two, in this order.
 BRANCHES = {

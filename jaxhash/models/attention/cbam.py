@@ -4,9 +4,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash.attention import show
 from jaxhash.errors import UserError
-from jaxhash.layers import batch_norm, largest
+from jaxhash.models.attention import show
+from jaxhash.models.layers import batch_norm, largest
 
 
 def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -14,7 +14,7 @@ import numpy as np
 from einops import rearrange
 
 from jaxhash.errors import UserError
-from jaxhash.layers import Dropout
+from jaxhash.models.layers import Dropout
 
 # Channels of the first stage, doubled by each further one; blocks in each stage (section 3.3).
 VARIANTS = {

@@ -7,8 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash.backbones.connected import ConnectedLayers, check, convolution_init, max_pool
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
 
 VARIANTS = {"alexnet": (1, 3, 6, 4, 4)}  # channels of the convolutions, in those of the first
 STEMS = {"11x11": (11, 4, 2), "3x3": (3, 1, 1)}  # side of the first kernel, stride, padding

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
-from jaxhash.attention import show
 from jaxhash.errors import UserError
-from jaxhash.layers import largest
+from jaxhash.models.attention import show
+from jaxhash.models.layers import largest
 
 
 def position_weights(query: jax.Array, key: jax.Array) -> jax.Array:

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax
 
-from jaxhash.heads import HashLayer, Outputs
+from jaxhash.models.heads import HashLayer, Outputs
 
 
 class LinearHead(nn.Module):

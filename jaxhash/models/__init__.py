@@ -1,0 +1,1 @@
+"""The network: backbone, attention at its nodes, pooling, hash head."""
