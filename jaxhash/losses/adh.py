@@ -6,7 +6,8 @@ here is that of DPSH (Li et al., IJCAI 2016), the pairwise deep hash that such n
 trained with, and whose published figures lie next to ADH's.
 """
 
-from jaxhash.losses import Codes, HashLoss, Task, pairs
+from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _pairs as pairs
 from jaxhash.models import quantizers
 
 

@@ -3,7 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhash.losses import Codes, HashLoss, Task, classes, pairs
+from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _classes as classes
+from jaxhash.losses import _pairs as pairs
 from jaxhash.models import quantizers
 
 

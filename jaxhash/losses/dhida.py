@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, HashLoss, Task, pairs
-from jaxhash.losses.bank import Bank, empty, remember
+from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _pairs as pairs
+from jaxhash.losses._memory_bank import Bank, empty, remember
 from jaxhash.models import quantizers
 
 BALANCE_AXES = ("samples", "bits")

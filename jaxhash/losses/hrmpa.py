@@ -12,8 +12,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, HashLoss, Task, classes, pairs
-from jaxhash.losses.bank import Bank, empty, remember
+from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _classes as classes
+from jaxhash.losses import _pairs as pairs
+from jaxhash.losses._memory_bank import Bank, empty, remember
 
 DATABASE_CODES = ("network", "learnt")
 ROWS_AT_ONCE = 1_024  # of the training images, where all of them meet all of them

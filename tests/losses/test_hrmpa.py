@@ -5,8 +5,9 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Task, classes, hrmpa
-from jaxhash.losses.bank import Bank
+from jaxhash.losses import Codes, Task, hrmpa
+from jaxhash.losses import _classes as classes
+from jaxhash.losses._memory_bank import Bank
 
 RANDOM = np.random.RandomState(0)
 CLASSES = np.array([0, 1, 2, 0, 1, 1, 2, 0, 2])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from jaxhash.losses import pairs
+from jaxhash.losses import _pairs as pairs
 
 RANDOM = np.random.RandomState(0)
 
