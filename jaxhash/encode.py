@@ -8,8 +8,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxhash.data import stream
+from jaxhash.distributed.devices import Replicas
 from jaxhash.encoder import ImageEncoder
-from jaxhash.parallel import Replicas
 
 
 def encode(

@@ -13,14 +13,15 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import encoder, explain, optim, parallel, registry, steps
+from jaxhash import encoder, explain, optim, registry, steps
 from jaxhash.data import order, protocols, sources, stream
+from jaxhash.distributed import devices
+from jaxhash.distributed.devices import Replicas
 from jaxhash.encode import encode
 from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, hash_network, pretrained
-from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
 # How many bytes of images, decoded, are kept in memory, and of training images on each device.
@@ -54,7 +55,7 @@ class Experiment:
         optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
         side = config.data.stored or config.data.size
         self._resident_bytes = RESIDENT_BYTES[config.data.stream]
-        with parallel.primary_first():  # a data set may prepare itself
+        with devices.primary_first():  # a data set may prepare itself
             self.pool = sources.load(config.data.name, config.data.dir, side, self._resident_bytes)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed

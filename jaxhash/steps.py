@@ -1,4 +1,4 @@
-"""The steps of one replica: pure functions, mapped over devices by `jaxhash.parallel`."""
+"""The steps of one replica: pure functions, mapped over devices by `jaxhash.distributed.devices`."""
 
 from typing import NamedTuple
 
@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxhash import parallel
 from jaxhash.data.augment import Augment
+from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
 from jaxhash.models.attention import MAPS
 from jaxhash.models.hash_network import HashModel
@@ -71,13 +71,13 @@ def train_step(
             variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
         )
         rows = Codes(outputs.u, batch.labels, batch.index, outputs.logits)
-        columns = parallel.gather_columns(rows)
+        columns = devices.gather_columns(rows)
         losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
         return losses.mean(), (updated.get("batch_stats", {}), loss_state, metrics)
 
     (value, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
     batch_stats, loss_state, metrics = aux
-    gradient, metrics = parallel.mean((gradient, {"loss": value, **metrics}))
+    gradient, metrics = devices.mean((gradient, {"loss": value, **metrics}))
     updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
     return TrainState(

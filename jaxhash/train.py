@@ -10,9 +10,10 @@ from etils import epath
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxhash import checkpoint, explain, parallel, provenance, workdir
+from jaxhash import checkpoint, explain, provenance, workdir
 from jaxhash import config as configs
 from jaxhash.checkpoint import Checkpoints
+from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.evaluate import evaluate
 from jaxhash.experiment import Encoded, Experiment
@@ -31,7 +32,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
 
     Started again in the same folder it goes on where it was, and gives bit for bit what it would
     have given; started after the end it only shows the results. SIGTERM and Ctrl-C save and return.
-    Several processes (`jaxhash.parallel.joined`) share one run where each calls this with the same
+    Several processes (`jaxhash.distributed.devices.joined`) share one run where each calls this with the same
     arguments; process 0 writes and measures for all.
 
     Args:
@@ -48,7 +49,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
     """
     folder = epath.Path(folder).expanduser()
     workdir.check(folder, config)
-    if parallel.agree((folder / workdir.RESULTS).exists()):
+    if devices.agree((folder / workdir.RESULTS).exists()):
         print(f"{folder} is finished; delete it to train again")
         return show(json.loads((folder / workdir.RESULTS).read_text()))
 
@@ -58,7 +59,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
     state = experiment.random_state()
     if not checkpoint.exists(folder):
         state = experiment.pretrained(state)
-    with workdir.claimed(folder, config, primary, parallel.meet):
+    with workdir.claimed(folder, config, primary, devices.meet):
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
@@ -93,7 +94,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
     if not checkpoint.exists(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
     experiment = Experiment(config or own)
-    with workdir.claimed(folder, own, experiment.replicas.primary, parallel.meet):
+    with workdir.claimed(folder, own, experiment.replicas.primary, devices.meet):
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
         return finish(experiment, experiment.replicas.replicate(state), folder)
@@ -112,12 +113,12 @@ def _train(
     save_every = configs.duration(config.checkpoint, "every", epoch)
     measure_every = configs.duration(config.eval, "every", epoch)
     start = int(state.step)
-    state = replicas.replicate(parallel.agree(state))
+    state = replicas.replicate(devices.agree(state))
 
     def measure_if_due(step: int) -> None:
         due = measure_every and 0 < step < total and step % measure_every == 0
         due = due or (step == 0 and config.eval.at_start)
-        if due and not parallel.agree(writer.has(step, "eval/map")):
+        if due and not devices.agree(writer.has(step, "eval/map")):
             encoded = experiment.codes(state)
             if replicas.primary:
                 writer.write(step, _scalars(measure(experiment, encoded)))
@@ -144,7 +145,7 @@ def _train(
         save = last or (save_every and done % save_every == 0)
         # Several processes talk of stopping only where they wait for each other anyhow.
         if log or save or replicas.processes == 1:
-            stop.share(parallel.largest)
+            stop.share(devices.largest)
             save = save or bool(stop.requested)
         if log or save:
             scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
@@ -166,7 +167,7 @@ def _train(
     progress.close()
     batches.close()
     checkpoints.wait()
-    stop.share(parallel.largest)
+    stop.share(devices.largest)
     return replicas.first(state)
 
 

@@ -11,8 +11,9 @@ import pytest
 
 import jaxhash
 from jaxhash import config as configs
-from jaxhash import optim, parallel, registry, steps
+from jaxhash import optim, registry, steps
 from jaxhash.data.augment import Augment
+from jaxhash.distributed import devices
 from jaxhash.losses import Task
 from jaxhash.models import backbones, hash_network
 from jaxhash.state import TrainState
@@ -57,7 +58,7 @@ def test_every_config_traces_a_step_at_full_size(path):
         )
         index = jnp.zeros((2, batch // 2), jnp.int32)
         batches = jax.vmap(steps.gather, in_axes=(None, 0))(images, index)
-        mapped = jax.vmap(one, in_axes=(None, 0), axis_name=parallel.AXIS)
+        mapped = jax.vmap(one, in_axes=(None, 0), axis_name=devices.AXIS)
         return state, mapped(state, batches)
 
     state, (after, metrics) = jax.eval_shape(step)

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import checkpoint, parallel, train
+from jaxhash import checkpoint, train
 from jaxhash import config as configs
+from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.writer import read
@@ -151,7 +152,7 @@ def test_a_port_that_is_taken_is_one_line():
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         with (
             pytest.raises(UserError, match=f"{address}: cannot listen there .*in use.*; choose"),
-            parallel.joined(parallel.Job(address, 0, 2)),
+            devices.joined(devices.Job(address, 0, 2)),
         ):
             raise AssertionError("joined")
 

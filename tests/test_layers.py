@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash import parallel
+from jaxhash.distributed import devices
 from jaxhash.models.layers import Dropout, largest, pool_to
 
 
@@ -17,7 +17,7 @@ def drop(x, replicas, seed=0, **options):
         return layer.apply({}, x, True, rngs={"dropout": jax.random.key(seed)})
 
     split = x.reshape(replicas, -1, *x.shape[1:])
-    return np.asarray(jax.jit(jax.vmap(step, axis_name=parallel.AXIS))(split)).reshape(x.shape)
+    return np.asarray(jax.jit(jax.vmap(step, axis_name=devices.AXIS))(split)).reshape(x.shape)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -26,7 +26,7 @@ def test_dropout_does_not_see_replicas(whole):
     one = drop(x, 1, rate=0.5, whole=whole)
     for replicas in (2, 8):
         assert (drop(x, replicas, rate=0.5, whole=whole) == one).all()
-    mapped = parallel.Replicas(8).map(
+    mapped = devices.Replicas(8).map(
         lambda x: Dropout(0.5, whole).apply({}, x, True, rngs={"dropout": jax.random.key(0)})
     )
     assert (np.asarray(mapped(x.reshape(8, 2, 5, 3))).reshape(x.shape) == one).all()

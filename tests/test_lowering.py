@@ -15,7 +15,8 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from jaxhash import config as configs
-from jaxhash import encoder, optim, parallel, registry, steps
+from jaxhash import encoder, optim, registry, steps
+from jaxhash.distributed import devices
 from jaxhash.losses import Task
 from jaxhash.models import hash_network
 from jaxhash.state import TrainState
@@ -28,8 +29,8 @@ LABELS, TRAIN = 10, 500
 
 def export(step, state, batch):
     """Exports a step over two replicas: the state on both, the rows of the batch split."""
-    mesh = jax.make_mesh((2,), (parallel.AXIS,), (jax.sharding.AxisType.Auto,))
-    split, whole = PartitionSpec(parallel.AXIS), PartitionSpec()
+    mesh = jax.make_mesh((2,), (devices.AXIS,), (jax.sharding.AxisType.Auto,))
+    split, whole = PartitionSpec(devices.AXIS), PartitionSpec()
     mapped = jax.shard_map(
         step, mesh=mesh, in_specs=(whole, split), out_specs=split, check_vma=False
     )

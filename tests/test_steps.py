@@ -9,15 +9,16 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhash import parallel, registry, steps
+from jaxhash import registry, steps
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
+from jaxhash.distributed import devices
+from jaxhash.distributed.devices import Replicas
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
 from jaxhash.models import hash_network
 from jaxhash.models.heads import linear
 from jaxhash.models.layers import Dropout
-from jaxhash.parallel import Replicas
 from jaxhash.state import TrainState
 
 RANDOM = np.random.RandomState(0)
@@ -153,8 +154,8 @@ def test_pairs_span_the_global_batch():
     loss = dhida.build()
 
     def value(rows):
-        losses, _, _ = loss.apply((), rows, parallel.gather_columns(rows))
-        return parallel.mean(losses.mean())
+        losses, _, _ = loss.apply((), rows, devices.gather_columns(rows))
+        return devices.mean(losses.mean())
 
     rows = Codes(u, labels, np.arange(8))
     got = [float(r.first(r.map(value)(r.shard(rows)))) for r in (Replicas(1), Replicas(2))]

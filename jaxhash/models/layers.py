@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxhash import parallel
+from jaxhash.distributed import devices
 
 
 def batch_norm(train: bool, dtype: jnp.dtype = jnp.float32, momentum: float = 0.9) -> Callable:
@@ -25,7 +25,7 @@ def batch_norm(train: bool, dtype: jnp.dtype = jnp.float32, momentum: float = 0.
         momentum=momentum,
         epsilon=1e-5,
         dtype=dtype,
-        axis_name=parallel.AXIS if train else None,
+        axis_name=devices.AXIS if train else None,
     )
 
 
@@ -50,7 +50,7 @@ class Dropout(nn.Module):
             return x
         shape = (1,) * (x.ndim - 1) if self.whole else x.shape[1:]
         key = self.make_rng("dropout")
-        keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(parallel.rows(len(x)))
+        keys = jax.vmap(lambda row: jax.random.fold_in(key, row))(devices.rows(len(x)))
         kept = jax.vmap(lambda key: jax.random.bernoulli(key, 1 - self.rate, shape))(keys)
         return jnp.where(kept, x / (1 - self.rate), 0).astype(x.dtype)
 

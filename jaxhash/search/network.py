@@ -7,8 +7,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from jaxhash.distributed.devices import Replicas
 from jaxhash.encoder import ImageEncoder
-from jaxhash.parallel import Replicas
 from jaxhash.search import uploads
 
 OVERLAY_SIDE = 512

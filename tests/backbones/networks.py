@@ -8,7 +8,7 @@ import numpy as np
 from flax import traverse_util
 from safetensors.numpy import save_file
 
-from jaxhash import parallel
+from jaxhash.distributed import devices
 from jaxhash.models import pretrained
 
 
@@ -87,6 +87,6 @@ def dropped(network, size):
                 mutable=["batch_stats"],
             )[0]
 
-        return jax.vmap(one, axis_name=parallel.AXIS)(x[None])[0]
+        return jax.vmap(one, axis_name=devices.AXIS)(x[None])[0]
 
     return [[apply(jax.random.key(seed), train) for seed in (0, 1)] for train in (True, False)]

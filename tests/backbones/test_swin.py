@@ -9,7 +9,7 @@ from flax import traverse_util
 from safetensors.numpy import save_file
 
 from jaxhash import config as configs
-from jaxhash import parallel
+from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.models import hash_network, pretrained
 from jaxhash.models.backbones import swin
@@ -319,7 +319,7 @@ def test_stochastic_depth_drops_whole_branches_of_images_in_training_alone(small
     same = np.concatenate([x[:1]] * 4)
 
     @jax.jit
-    @partial(jax.vmap, in_axes=(0, None), axis_name=parallel.AXIS)
+    @partial(jax.vmap, in_axes=(0, None), axis_name=devices.AXIS)
     def train(x, key):
         return network.apply(variables, x, train=True, at_node=untouched, rngs={"dropout": key})
 
