@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxhash.evaluate import evaluate, mean_average_precision
+from jaxhash.metrics.evaluate import evaluate, mean_average_precision
 from jaxhash.metrics.hamming import Coded
 
 CLASSES = 10

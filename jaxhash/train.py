@@ -15,9 +15,9 @@ from jaxhash import config as configs
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
-from jaxhash.evaluate import evaluate
 from jaxhash.experiment import Encoded, Experiment
 from jaxhash.metrics import hamming
+from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
 from jaxhash.state import TrainState
 from jaxhash.stopping import Stopping

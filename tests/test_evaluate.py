@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from jaxhash.evaluate import evaluate, mean_average_precision
 from jaxhash.metrics import counting
+from jaxhash.metrics.evaluate import evaluate, mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from tests.metrics import brute
 
@@ -63,8 +63,8 @@ def test_queries_without_relevant_items_are_counted():
 
 def test_a_small_case_equals_the_mean_over_all_orders(monkeypatch):
     """Every number that ties could move, by averaging over all orders of a tiny database."""
-    monkeypatch.setattr("jaxhash.evaluate.PRECISION_AT", (1, 3, 6, 7))
-    monkeypatch.setattr("jaxhash.evaluate.GRADED_AT", (2, 6, 7))
+    monkeypatch.setattr("jaxhash.metrics.evaluate.PRECISION_AT", (1, 3, 6, 7))
+    monkeypatch.setattr("jaxhash.metrics.evaluate.GRADED_AT", (2, 6, 7))
     labels = (RANDOM.rand(10, 4) < 0.5).astype(np.uint8)
     bits = RANDOM.rand(10, 3) < 0.5
     codes = np.packbits(bits, axis=1)

@@ -19,7 +19,7 @@ def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
     Args:
       path: of the PNG.
       title: above the picture.
-      evaluations: title to what `jaxhash.evaluate.evaluate` returned.
+      evaluations: title to what `jaxhash.metrics.evaluate.evaluate` returned.
     """
     figure = Figure(figsize=(13, 4), layout="constrained")
     recall_axes, number_axes, bit_axes = figure.subplots(1, 3)

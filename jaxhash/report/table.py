@@ -30,7 +30,7 @@ def compare(columns: dict[str, dict]) -> str:
     """Lays the main numbers of several evaluations side by side.
 
     Args:
-      columns: title to what `jaxhash.evaluate.evaluate` returned; the last one whole.
+      columns: title to what `jaxhash.metrics.evaluate.evaluate` returned; the last one whole.
 
     >>> numbers = {"map": 0.5, "map_index": 0.25, "precision_at_radius_2": 0.0, "map_at": None}
     >>> print(compare({"trained": numbers}))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jaxhash.evaluate import evaluate
+from jaxhash.metrics.evaluate import evaluate
 from jaxhash.metrics.hamming import Coded
 
 CLASSES = 5
