@@ -11,7 +11,7 @@ import argparse
 
 from absl import logging
 
-from jaxhash import command_line
+from jaxhash.cli import command_line
 
 
 def main(arguments: list[str] | None = None) -> None:

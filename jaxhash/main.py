@@ -21,7 +21,7 @@ from etils import epath
 from ml_collections import config_flags
 
 from jaxhash import config as configs
-from jaxhash import overrides
+from jaxhash.cli import overrides
 from jaxhash.errors import UserError, report
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxhash import command_line
+from jaxhash.cli import command_line
 from jaxhash.errors import UserError
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxhash import overrides
+from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 
 QUICKSTART = "configs/quickstart.py"

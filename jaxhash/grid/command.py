@@ -14,7 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash import command_line, overrides, workdir
+from jaxhash import workdir
+from jaxhash.cli import command_line, overrides
 from jaxhash.grid import expand, local, slurm
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress

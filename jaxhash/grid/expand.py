@@ -10,7 +10,8 @@ from urllib.parse import quote
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import overrides, registry, workdir
+from jaxhash import registry, workdir
+from jaxhash.cli import overrides
 from jaxhash.data import sources
 from jaxhash.errors import UserError, nearest
 from jaxhash.grid.run import Run

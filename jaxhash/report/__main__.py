@@ -12,7 +12,8 @@ import os
 import sys
 from pathlib import Path
 
-from jaxhash import command_line, workdir
+from jaxhash import workdir
+from jaxhash.cli import command_line
 from jaxhash.errors import UserError
 from jaxhash.report import page, runs
 

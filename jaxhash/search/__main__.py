@@ -17,7 +17,7 @@ import os
 
 from absl import logging
 
-from jaxhash import command_line
+from jaxhash.cli import command_line
 
 TOKEN = "JAXHASH_TOKEN"
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from jaxhash import checkpoint, overrides, workdir
+from jaxhash import checkpoint, workdir
+from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import command
 from jaxhash.grid.run import Run

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash import overrides, workdir
+from jaxhash import workdir
+from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import expand
 from tests.grid import small
