@@ -10,12 +10,6 @@ from jaxhash import workdir as workdirs
 from jaxhash.errors import UserError
 
 
-def exists(workdir: epath.Path) -> bool:
-    """Says whether a run has a complete checkpoint; makes no folder."""
-    # Orbax writes into a folder of another name, and renames it when all is there.
-    return any(path.name.isdigit() for path in (workdir / "checkpoints").glob("*"))
-
-
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/checkpoints/<step>`.
 
@@ -26,7 +20,7 @@ class Checkpoints:
     def __init__(self, workdir: epath.Path, keep: int = 3):
         """Opens the folder; the newest `keep` checkpoints stay."""
         folder = workdir if workdirs.remote(workdir) else workdir.absolute()
-        self._folder = folder / "checkpoints"
+        self._folder = folder / workdirs.CHECKPOINTS
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
         self._manager = ocp.CheckpointManager(self._folder, options=options)
 

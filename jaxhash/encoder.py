@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from jaxhash import checkpoint, steps, workdir
 from jaxhash import config as configs
+from jaxhash import steps, workdir
+from jaxhash.checkpoint import Checkpoints
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
 from jaxhash.exported import NOTES, Exported
@@ -82,9 +83,9 @@ class Encoder(NamedTuple):
           UserError: the folder holds no run, or no checkpoint.
         """
         config = configs.from_json(folder / workdir.CONFIG)
-        if not checkpoint.exists(folder):
+        if not workdir.has_checkpoint(folder):
             raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
-        with checkpoint.Checkpoints(folder, config.checkpoint.keep) as checkpoints:
+        with Checkpoints(folder, config.checkpoint.keep) as checkpoints:
             state = checkpoints.read()
         variables = {name: state[name] for name in ("params", "batch_stats")}
         classifier = variables["params"]["head"].get("classifier")

@@ -10,8 +10,8 @@ from etils import epath
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from jaxhash import checkpoint, explain, provenance, workdir
 from jaxhash import config as configs
+from jaxhash import explain, provenance, workdir
 from jaxhash.checkpoint import Checkpoints
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
@@ -57,7 +57,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
     primary = experiment.replicas.primary
     # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
     state = experiment.random_state()
-    if not checkpoint.exists(folder):
+    if not workdir.has_checkpoint(folder):
         state = experiment.pretrained(state)
     with workdir.claimed(folder, config, primary, devices.meet):
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
@@ -91,7 +91,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
     own = configs.from_json(folder / workdir.CONFIG)
     if config is not None:
         workdir.check(folder, config)
-    if not checkpoint.exists(folder):
+    if not workdir.has_checkpoint(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
     experiment = Experiment(config or own)
     with workdir.claimed(folder, own, experiment.replicas.primary, devices.meet):

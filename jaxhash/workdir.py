@@ -18,6 +18,7 @@ from jaxhash.errors import UserError
 
 CONFIG = "config.json"
 RESULTS = "results.json"
+CHECKPOINTS = "checkpoints"
 LOG = "log.txt"  # what a run of a grid says; there before the run itself
 LOCK = ".lock"
 
@@ -29,6 +30,12 @@ def remote(workdir: epath.PathLike) -> bool:
     (True, False)
     """
     return "://" in os.fspath(workdir)
+
+
+def has_checkpoint(workdir: epath.Path) -> bool:
+    """Says whether a run has a complete checkpoint; makes no folder."""
+    # Orbax writes into a folder of another name, and renames it when all is there.
+    return any(path.name.isdigit() for path in (workdir / CHECKPOINTS).glob("*"))
 
 
 def check(workdir: epath.Path, config: ConfigDict) -> None:

@@ -12,8 +12,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import checkpoint, train
 from jaxhash import config as configs
+from jaxhash import train
+from jaxhash.checkpoint import Checkpoints
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
@@ -197,12 +198,12 @@ def said(text):
 
 
 def latest(folder):
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         return checkpoints.latest()
 
 
 def states(folder):
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         return jax.tree.leaves(checkpoints.read())
 
 

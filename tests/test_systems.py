@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxhash import checkpoint, explain, train
 from jaxhash import config as configs
+from jaxhash import explain, train
+from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order, sources
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
@@ -63,7 +64,7 @@ def stopped_at(step, monkeypatch):
 
 
 def last_state(config, folder):
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         return checkpoints.restore(Experiment(config).random_state())
 
 

@@ -15,8 +15,9 @@ import pytest
 from PIL import Image
 from tensorboardX.proto import event_pb2
 
-from jaxhash import checkpoint, stopping, train
 from jaxhash import config as configs
+from jaxhash import stopping, train
+from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
@@ -31,7 +32,7 @@ train.train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
 
 
 def final_state(config, folder):
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         return checkpoints.latest(), checkpoints.restore(Experiment(config).random_state())
 
 
@@ -151,7 +152,7 @@ def test_sigterm_ends_the_process_with_exit_code_0(tiny, tmp_path):
     process.send_signal(signal.SIGTERM)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 0 and "SIGTERM: saved" in output
-    with checkpoint.Checkpoints(tmp_path / "run") as checkpoints:
+    with Checkpoints(tmp_path / "run") as checkpoints:
         assert checkpoints.latest() >= 4
 
 
@@ -167,7 +168,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(finished, tiny, tmp_p
         time.sleep(moments.uniform(0, 0.6))
         process.kill()
         process.communicate()
-        with checkpoint.Checkpoints(tmp_path / "run") as checkpoints:
+        with Checkpoints(tmp_path / "run") as checkpoints:
             latest = checkpoints.latest() or 0
             assert latest >= saved
             if latest:
@@ -191,7 +192,7 @@ def test_a_checkpoint_of_other_bits_is_refused(finished, tiny, tmp_path):
     with tiny.unlocked():
         tiny.model.bits = 16
     with (
-        checkpoint.Checkpoints(finished) as checkpoints,
+        Checkpoints(finished) as checkpoints,
         pytest.raises(
             UserError, match=r"does not fit this config.*hash.*\(12,\) there and \(16,\) here"
         ) as error,

@@ -12,8 +12,8 @@ import pytest
 from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
-from jaxhash import checkpoint, train, workdir
 from jaxhash import config as configs
+from jaxhash import train, workdir
 from jaxhash.errors import UserError
 from jaxhash.report import plots
 from jaxhash.writer import Writer, read
@@ -120,10 +120,10 @@ def test_a_bucket_keeps_its_name_and_what_is_written(tiny, tmp_path, monkeypatch
         plots.attention(folder / "x.png", "", [picture], {"last": np.eye(2)[None]})
         assert (folder / "x.png").read_bytes().startswith(b"\x89PNG")
         assert {path.name for path in folder.iterdir()} == {"config.json", "metrics.jsonl", "x.png"}
-        assert not checkpoint.exists(folder)
+        assert not workdir.has_checkpoint(folder)
         (folder / "checkpoints" / "4").mkdir(parents=True)
         (folder / "checkpoints" / "4" / "_METADATA").write_text("")
-        assert checkpoint.exists(folder)
+        assert workdir.has_checkpoint(folder)
         with tiny.unlocked():
             tiny.seed = 3
         with pytest.raises(UserError, match="workdir gs://bucket/runs/a holds a run with another"):

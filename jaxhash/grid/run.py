@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from jaxhash import checkpoint, workdir
+from jaxhash import workdir
 
 
 class Run(NamedTuple):
@@ -46,7 +46,7 @@ class Run(NamedTuple):
             return "done"
         log = self.folder / workdir.LOG
         if not log.exists():
-            return "begun" if checkpoint.exists(self.folder) else "new"
+            return "begun" if workdir.has_checkpoint(self.folder) else "new"
         with log.open("rb") as file:
             return "begun" if _lock(file) else "running"
 

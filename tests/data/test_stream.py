@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import checkpoint, train
+from jaxhash import train
+from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order, sources, stored, stream
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
@@ -76,7 +77,7 @@ def test_a_set_beyond_the_limit_stays_on_disk(tiny):
 
 
 def last_state(config, folder):
-    with checkpoint.Checkpoints(folder) as checkpoints:
+    with Checkpoints(folder) as checkpoints:
         return checkpoints.restore(Experiment(config).random_state())
 
 

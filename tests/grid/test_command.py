@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxhash import checkpoint, workdir
+from jaxhash import workdir
 from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import command
@@ -58,7 +58,7 @@ def kill(process):
 
 
 def wait_for_a_checkpoint(process, run):
-    while not checkpoint.exists(run.folder):
+    while not workdir.has_checkpoint(run.folder):
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
     assert not run.finished(), "over before it could be cut: train for longer"
