@@ -7,9 +7,9 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from ml_collections import ConfigDict
 
-from jaxhash import exported, provenance, workdir
+from jaxhash import exported
 from jaxhash.encoder import Encoder
-from jaxhash.report import runs
+from jaxhash.runs import provenance, results, workdir
 
 TEMPLATE = "card.md"
 SHOWN = {  # of results.json, with the words of the table
@@ -34,7 +34,7 @@ def write(encoder: Encoder, folder: Path) -> str:
     """
     config, results = encoder.config, None
     if (folder / workdir.RESULTS).exists():
-        results = runs.read([folder])[0].results
+        results = results.read([folder])[0].results
         if results["steps"] != encoder.step:  # trained further since, or not to the end
             results = None
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

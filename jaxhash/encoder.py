@@ -11,13 +11,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import steps, workdir
-from jaxhash.checkpoint import Checkpoints
+from jaxhash import steps
 from jaxhash.data.augment import Augment
 from jaxhash.errors import UserError
 from jaxhash.exported import NOTES, Exported
 from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
+from jaxhash.runs import workdir
+from jaxhash.runs.checkpoints import Checkpoints
 
 
 class ImageEncoder(Protocol):

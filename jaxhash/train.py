@@ -11,17 +11,18 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from jaxhash import config as configs
-from jaxhash import explain, provenance, workdir
-from jaxhash.checkpoint import Checkpoints
+from jaxhash import explain
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.experiment import Encoded, Experiment
 from jaxhash.metrics import hamming
 from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
+from jaxhash.runs import provenance, workdir
+from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.runs.metrics_log import Writer, check_finite, read
 from jaxhash.state import TrainState
 from jaxhash.stopping import Stopping
-from jaxhash.writer import Writer, check_finite, read
 
 SHOWN_QUERIES = 10
 SHOWN_HITS = 10

@@ -14,14 +14,14 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from jaxhash import artefact, card, encoder
-from jaxhash import workdir as workdirs
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.encode import compiled
 from jaxhash.encoder import Encoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.export import main
 from jaxhash.exported import NOTES, PROGRAM, WEIGHTS, Exported, read_weights
 from jaxhash.models import hash_network
+from jaxhash.runs import workdir as workdirs
+from jaxhash.runs.checkpoints import Checkpoints
 from tests.report import fakes
 from tests.search import small
 from tests.test_systems import TINY, tiny

@@ -14,11 +14,11 @@ import pytest
 
 from jaxhash import config as configs
 from jaxhash import train
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
-from jaxhash.writer import read
+from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.runs.metrics_log import read
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds

@@ -11,11 +11,11 @@ from PIL import Image
 
 from jaxhash import config as configs
 from jaxhash import explain, train
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order, sources
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
+from jaxhash.runs.checkpoints import Checkpoints
 
 pytestmark = pytest.mark.usefixtures("shallow")
 ROOT = Path(__file__).parents[1]

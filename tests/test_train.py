@@ -17,11 +17,11 @@ from tensorboardX.proto import event_pb2
 
 from jaxhash import config as configs
 from jaxhash import stopping, train
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
-from jaxhash.writer import read
+from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.runs.metrics_log import read
 
 RUN = """
 import sys, json

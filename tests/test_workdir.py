@@ -13,10 +13,11 @@ from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jaxhash import config as configs
-from jaxhash import train, workdir
+from jaxhash import train
 from jaxhash.errors import UserError
 from jaxhash.report import plots
-from jaxhash.writer import Writer, read
+from jaxhash.runs import workdir
+from jaxhash.runs.metrics_log import Writer, read
 
 HOLD = """
 import sys

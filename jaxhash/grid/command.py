@@ -14,12 +14,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash import workdir
 from jaxhash.cli import command_line, overrides
 from jaxhash.grid import expand, local, slurm
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress
-from jaxhash.report import lengths, runs
+from jaxhash.report import lengths
+from jaxhash.runs import results, workdir
 
 TABLES = {"table.md": lengths.markdown, "table.csv": lengths.csv_text}
 
@@ -55,7 +55,7 @@ def _conclude(asked: Sequence[Run], progress: Progress, out: Path) -> int:
     """Writes and prints the table of what is finished, and says what is not."""
     done = [run.folder for run in asked if run.finished()]
     if done:
-        found = runs.read(done)
+        found = results.read(done)
         for name, write in TABLES.items():
             workdir.write(out / name, write(found))
         print(f"\n{lengths.markdown(found)}\nsee {' and '.join(str(out / n) for n in TABLES)}")

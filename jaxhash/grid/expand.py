@@ -10,7 +10,7 @@ from urllib.parse import quote
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import registry, workdir
+from jaxhash import registry
 from jaxhash.cli import overrides
 from jaxhash.data import sources
 from jaxhash.errors import UserError, nearest
@@ -18,6 +18,7 @@ from jaxhash.grid.run import Run
 from jaxhash.models import backbones
 from jaxhash.optim import OPTIMISERS, SCHEDULES
 from jaxhash.report import table
+from jaxhash.runs import workdir
 
 
 class Sweep(NamedTuple):

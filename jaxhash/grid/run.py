@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from jaxhash import workdir
+from jaxhash.runs import workdir
 
 
 class Run(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from jaxhash import workdir
 from jaxhash.grid.run import Run
+from jaxhash.runs import workdir
 
 SHOWN = 2  # names beside the bar
 

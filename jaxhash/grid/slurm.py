@@ -12,10 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from jaxhash import workdir
 from jaxhash.errors import UserError
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress
+from jaxhash.runs import workdir
 from jaxhash.stopping import Stopping
 
 POLL = 5  # seconds

@@ -12,10 +12,10 @@ import os
 import sys
 from pathlib import Path
 
-from jaxhash import workdir
 from jaxhash.cli import command_line
 from jaxhash.errors import UserError
-from jaxhash.report import page, runs
+from jaxhash.report import page
+from jaxhash.runs import results, workdir
 
 
 def main(argv: list[str]) -> None:
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> None:
         raise UserError(f"--out={out}: expected a name that ends in .html")
     for target in targets:
         _check(target)
-    found = runs.read(arguments.runs)
+    found = results.read(arguments.runs)
     for target, text in zip(targets, (page.html(found), page.markdown(found)), strict=True):
         try:
             workdir.write(target, text)

@@ -8,9 +8,9 @@ from markupsafe import Markup
 
 from jaxhash.report import papers
 from jaxhash.report.charts import Axis, Line, chart
-from jaxhash.report.runs import Run
-from jaxhash.report.sound import number
 from jaxhash.report.systems import System
+from jaxhash.runs.results import Run
+from jaxhash.runs.schema import number
 
 SHOWN_POINTS = 150
 RETURNED = 10  # P@N is drawn from this N on

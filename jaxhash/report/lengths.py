@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxhash.report import papers, systems, table
-from jaxhash.report.runs import Run
+from jaxhash.runs.results import Run
 
 LANDMARK = "in brackets what the method's paper reports, by its own protocol and at its own scale"
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxhash.errors import UserError
 from jaxhash.report import figures, marks, summary, systems, table
-from jaxhash.report.runs import AGAIN, Run
+from jaxhash.runs.results import AGAIN, Run
 
 MANY = 20  # a table of a run a row is folded where it is longer
 TITLE = "Deep hashing runs, side by side"

@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 from jaxhash import config as configs
 from jaxhash.report import marks, papers, systems, table
-from jaxhash.report.runs import Run
 from jaxhash.report.systems import System
+from jaxhash.runs.results import Run
 
 PAPER = "its paper's mAP: another protocol and scale"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from jaxhash.report import table
-from jaxhash.report.runs import Run
+from jaxhash.runs.results import Run
 
 MOST_SAID = 2  # differences that fit into a name
 

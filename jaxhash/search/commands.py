@@ -5,10 +5,10 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from jaxhash import workdir as workdirs
 from jaxhash.encode import compiled
 from jaxhash.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
+from jaxhash.runs import workdir as workdirs
 from jaxhash.search import origins
 from jaxhash.search.collect import Report, collect
 from jaxhash.search.decode import decode_file

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from jaxhash import train
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.data import order, sources, stored, stream
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
+from jaxhash.runs.checkpoints import Checkpoints
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 import json
 
-from jaxhash import workdir
 from jaxhash.grid.run import Run
+from jaxhash.runs import workdir
 from tests.report import fakes
 
 CONFIG = '''

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from jaxhash import workdir
 from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import command
 from jaxhash.grid.run import Run
+from jaxhash.runs import workdir
 from tests.grid import small
 
 ROOT = Path(__file__).parents[2]

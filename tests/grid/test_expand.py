@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash import workdir
 from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import expand
+from jaxhash.runs import workdir
 from tests.grid import small
 
 DHIDA = "configs/dhida.py"

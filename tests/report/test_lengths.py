@@ -4,8 +4,8 @@ import csv
 import io
 
 from jaxhash.report import lengths
-from jaxhash.report import runs as files
-from jaxhash.report.runs import Run
+from jaxhash.runs import results as files
+from jaxhash.runs.results import Run
 from tests.report import fakes
 
 

@@ -11,7 +11,8 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.report import __main__ as command
-from jaxhash.report import page, runs, summary, systems, table
+from jaxhash.report import page, summary, systems, table
+from jaxhash.runs import results
 from tests.report import fakes
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|](http://x)`\n${{ 7 * 7 }}"
@@ -22,7 +23,7 @@ def read(tmp_path, *numbers):
     for place, one in enumerate(numbers):
         paths.append(tmp_path / f"run{place}.json")
         paths[-1].write_text(json.dumps(one))
-    return runs.read(paths)
+    return results.read(paths)
 
 
 class Outline(HTMLParser):
@@ -80,7 +81,7 @@ def test_one_command_writes_page_and_table(tmp_path, monkeypatch, capsys):
 
 def test_the_page_needs_nothing_else(tmp_path):
     fakes.workdir(tmp_path / "a", fakes.results())
-    text = page.html(runs.read([tmp_path / "a"]))
+    text = page.html(results.read([tmp_path / "a"]))
     outline = Outline(text)
     assert "script" not in outline.tags and "iframe" not in outline.tags
     for tag, name, value in outline.attributes:
@@ -99,7 +100,7 @@ def test_whatever_a_run_is_called_stays_text(tmp_path):
     numbers["config"] |= {EVIL: {EVIL: EVIL}, "loss": {"name": EVIL}}
     other = fakes.results(name=EVIL)
     folder = fakes.workdir(tmp_path / "<script>alert(3)<", numbers)
-    found = runs.read([folder]) + read(tmp_path, other)
+    found = results.read([folder]) + read(tmp_path, other)
     outline = Outline(page.html(found))
     assert "script" not in outline.tags and outline.tags.count("img") == 2
     assert not [name for _, name, _ in outline.attributes if name.startswith("on")]
@@ -171,7 +172,7 @@ def test_a_long_log_is_drawn_with_few_points(tmp_path):
     folder = fakes.workdir(tmp_path / "a", fakes.results())
     rows = "".join(f'{{"step": {step}, "train/loss": 1}}\n' for step in range(20_000))
     (folder / "metrics.jsonl").write_text('{"step": "x"}\n[1]\n' + rows + '{"step": 2')
-    assert len(page.html(runs.read([folder]))) < 200_000
+    assert len(page.html(results.read([folder]))) < 200_000
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_damaged_results_are_named(tmp_path, damage, message):
     text = damage if isinstance(damage, str) else json.dumps(fakes.results() | damage)
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(UserError, match=re.escape(message)) as error:
-        runs.read([tmp_path])
+        results.read([tmp_path])
     assert "--mode=evaluate" in str(error.value) and "\n" not in str(error.value)
 
 
@@ -205,7 +206,7 @@ def test_damage_beside_the_results_is_named(tmp_path, name):
     folder = fakes.workdir(tmp_path / "a", fakes.results())
     (folder / name).write_bytes(b"\xff\xfe damaged")
     with pytest.raises(UserError, match=f"{name}: damaged"):
-        page.html(runs.read([folder]))
+        page.html(results.read([folder]))
 
 
 @pytest.mark.parametrize(

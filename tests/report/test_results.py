@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from jaxhash.data import sources
-from jaxhash.report import lengths, runs, table
+from jaxhash.report import lengths, table
+from jaxhash.runs import results
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "results").glob("*.json"))
@@ -24,7 +25,7 @@ def test_the_tables_are_those_of_the_files():
 
 
 def test_the_tables_of_the_digits_are_those_of_their_files():
-    found = runs.read(GRID)
+    found = results.read(GRID)
     assert lengths.markdown(found) == (DIGITS / "table.md").read_text()
     assert lengths.csv_text(found) == (DIGITS / "table.csv").read_text()
     (table,) = lengths.tables(found)

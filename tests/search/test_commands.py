@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxhash import workdir as workdirs
-from jaxhash.checkpoint import Checkpoints
 from jaxhash.encode import compiled
 from jaxhash.encoder import Encoder
 from jaxhash.errors import UserError
+from jaxhash.runs import workdir as workdirs
+from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search import uploads
 from jaxhash.search.__main__ import main
 from jaxhash.search.embedded import Embedded

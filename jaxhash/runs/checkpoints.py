@@ -6,8 +6,8 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
-from jaxhash import workdir as workdirs
 from jaxhash.errors import UserError
+from jaxhash.runs import workdir as workdirs
 
 
 class Checkpoints:

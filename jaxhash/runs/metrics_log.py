@@ -6,8 +6,8 @@ import math
 from etils import epath
 from tensorboardX import SummaryWriter
 
-from jaxhash import workdir as workdirs
 from jaxhash.errors import UserError
+from jaxhash.runs import workdir as workdirs
 
 METRICS = "metrics.jsonl"
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxhash import writer
 from jaxhash.errors import UserError
-from jaxhash.report.sound import mistake, number
-from jaxhash.workdir import RESULTS
+from jaxhash.runs import metrics_log
+from jaxhash.runs.schema import mistake, number
+from jaxhash.runs.workdir import RESULTS
 
 PICTURES = ("retrieval.png", "attention.png")
 AGAIN = "write it again with python -m jaxhash.main --mode=evaluate --workdir="
@@ -82,7 +82,7 @@ def _read(label: str, file: Path) -> Run:
     if file.name != RESULTS:
         return Run(label, results, [], {})
     try:
-        rows = writer.read(file.parent)
+        rows = metrics_log.read(file.parent)
     except (OSError, ValueError):
         raise UserError(
             f"{file.parent / writer.METRICS}: damaged; delete it to go without"
