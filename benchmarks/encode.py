@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhash import config as configs
-from jaxhash import encoder
-from jaxhash.encode import compiled
-from jaxhash.encoder import Encoder
+from jaxhash.encoders import encoder
+from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
 
 SYSTEMS = ("adh", "dah", "dhida", "hrmpa", "triplet_greedy")

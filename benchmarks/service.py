@@ -64,8 +64,8 @@ def serve(folder: Path, count: int, config: str) -> None:
     import jax.numpy as jnp  # noqa: PLC0415
 
     from jaxhash import config as configs  # noqa: PLC0415
-    from jaxhash import encoder  # noqa: PLC0415
-    from jaxhash.encoder import Encoder  # noqa: PLC0415
+    from jaxhash.encoders import encoder  # noqa: PLC0415
+    from jaxhash.encoders.encoder import Encoder  # noqa: PLC0415
     from jaxhash.models import hash_network  # noqa: PLC0415
     from jaxhash.search.engines import open_index  # noqa: PLC0415
     from jaxhash.search.index import Item  # noqa: PLC0415

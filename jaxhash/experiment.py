@@ -13,11 +13,12 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import encoder, explain, optim, registry, steps
+from jaxhash import optim, registry, steps
 from jaxhash.data import order, protocols, sources, stream
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
-from jaxhash.encode import encode
+from jaxhash.encoders import attention_maps, encoder
+from jaxhash.encoders.batches import encode
 from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
@@ -183,7 +184,7 @@ class Experiment:
     def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Shows where the network looks in uint8 images [n h w c]: {node: [n h' w']}."""
         variables = self.replicas.first(state.variables)
-        return explain.attention_maps(self._model, variables, self._augment, pixels)
+        return attention_maps.attention_maps(self._model, variables, self._augment, pixels)
 
     @property
     def db_codes(self) -> str:

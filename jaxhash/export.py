@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", required=True, help="folder to make; not there yet, or empty")
     options = parser.parse_args(arguments)
     logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
-    from jaxhash.artefact import export_encoder  # noqa: PLC0415  --help and mistakes need no jax
+    from jaxhash.encoders.exporter import export_encoder  # noqa: PLC0415  --help and mistakes need no jax
 
     out = export_encoder(options.workdir, options.out)
     size = sum(file.stat().st_size for file in out.iterdir())

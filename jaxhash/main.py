@@ -75,7 +75,8 @@ def main(argv: list[str]) -> None:
 
 
 def _run() -> None:
-    from jaxhash import explain, train  # noqa: PLC0415  --help and a typing error need no jax
+    from jaxhash import train  # noqa: PLC0415  --help and a typing error need no jax
+    from jaxhash.encoders import attention_maps  # noqa: PLC0415  --help and a typing error need no jax
 
     if _MODE.value != "train" and _WORKDIR.value is None:
         raise UserError(f"--mode={_MODE.value} needs --workdir, the folder of a trained run")

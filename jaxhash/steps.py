@@ -108,7 +108,7 @@ def encode_step(
 def attention_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> dict[str, jax.Array]:
-    """Shows where the network looks in uint8 images [b h w c]: see `jaxhash.explain`.
+    """Shows where the network looks in uint8 images [b h w c]: see `jaxhash.encoders.attention_maps`.
 
     Returns:
       {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.

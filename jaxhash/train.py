@@ -11,8 +11,8 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from jaxhash import config as configs
-from jaxhash import explain
 from jaxhash.distributed import devices
+from jaxhash.encoders import attention_maps
 from jaxhash.errors import UserError
 from jaxhash.experiment import Encoded, Experiment
 from jaxhash.metrics import hamming
@@ -257,7 +257,9 @@ def _draw(
     hits = split.database[nearest]
     maps = experiment.attention_maps(state, pool.pixels[split.query[shown]])
     if maps:
-        explain.draw(folder / explain.PICTURE, title, pool.pixels[split.query[shown]], maps)
+        attention_maps.draw(
+            folder / attention_maps.PICTURE, title, pool.pixels[split.query[shown]], maps
+        )
     plots.retrieval(
         folder / "retrieval.png",
         title,

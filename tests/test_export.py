@@ -13,12 +13,12 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from jaxhash import artefact, card, encoder
-from jaxhash.encode import compiled
-from jaxhash.encoder import Encoder, open_encoder
+from jaxhash.encoders import encoder, exporter, model_card
+from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.encoder import Encoder, open_encoder
+from jaxhash.encoders.exported import NOTES, PROGRAM, WEIGHTS, Exported, read_weights
 from jaxhash.errors import UserError
 from jaxhash.export import main
-from jaxhash.exported import NOTES, PROGRAM, WEIGHTS, Exported, read_weights
 from jaxhash.models import hash_network
 from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints
@@ -106,9 +106,9 @@ def test_every_system_exports_to_the_same_codes(system):
     # Random weights give nearly the same outputs to all pictures: their mean becomes the threshold.
     variables["params"]["head"]["hash"]["dense"]["bias"] -= np.asarray(u.mean(axis=0))
     made = Encoder(config, network, variables, augment, step=0)
-    program = jax.export.deserialize(bytearray(artefact.program(made)))
+    program = jax.export.deserialize(bytearray(exporter.program(made)))
     assert program.platforms == ("cpu", "cuda", "tpu")
-    codes = jax.jit(program.call)(artefact.weights(made), images)
+    codes = jax.jit(program.call)(exporter.weights(made), images)
     assert len(np.unique(codes, axis=0)) > 12
     assert np.array_equal(codes, jax.jit(made.encode)(made.variables, images))
 
@@ -152,7 +152,7 @@ def test_the_card_says_what_was_measured(run, tmp_path):
 
     def written(**changes):
         (tmp_path / "results.json").write_text(json.dumps(results | changes))
-        return card.write(made, tmp_path)
+        return model_card.write(made, tmp_path)
 
     text = written()
     low, high = results["map_interval"]
@@ -195,7 +195,7 @@ def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch, error)
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(artefact, "save", fail)
+    monkeypatch.setattr(exporter, "save", fail)
     with pytest.raises(UserError, match="cannot be written .No space left.$"):
         main([f"--workdir={run / 'run'}", f"--out={tmp_path / 'out'}"])
     assert not list(tmp_path.iterdir())

@@ -15,8 +15,9 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from jaxhash import config as configs
-from jaxhash import encoder, optim, registry, steps
+from jaxhash import optim, registry, steps
 from jaxhash.distributed import devices
+from jaxhash.encoders import encoder
 from jaxhash.losses import Task
 from jaxhash.models import hash_network
 from jaxhash.state import TrainState

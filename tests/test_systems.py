@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from jaxhash import config as configs
-from jaxhash import explain, train
+from jaxhash import train
 from jaxhash.data import order, sources
-from jaxhash.encoder import Encoder
+from jaxhash.encoders import attention_maps
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.experiment import Experiment
 from jaxhash.runs.checkpoints import Checkpoints
@@ -171,7 +172,7 @@ def test_explain_draws_any_picture(trained, tmp_path):
         Image.fromarray(random.randint(0, 256, shape).astype(np.uint8)).save(tmp_path / name)
         paths.append(str(tmp_path / name))
     before = (trained / "attention.png").read_bytes()
-    picture = explain.explain_checkpoint(trained, paths)
+    picture = attention_maps.explain_checkpoint(trained, paths)
     assert picture.read_bytes() != before
     with Image.open(picture) as image:
         assert image.width > image.height  # a picture and three nodes, by two
@@ -185,7 +186,7 @@ def test_explain_refuses_what_is_no_picture(trained, tmp_path, content, message)
     if content:
         path.write_bytes(content)
     with pytest.raises(UserError, match=message):
-        explain.explain_checkpoint(trained, [str(path)])
+        attention_maps.explain_checkpoint(trained, [str(path)])
 
 
 def test_explain_refuses_a_network_without_attention(trained, data_dir, tmp_path):
@@ -194,4 +195,4 @@ def test_explain_refuses_a_network_without_attention(trained, data_dir, tmp_path
     assert not (tmp_path / "run" / "attention.png").exists()
     Image.new("L", (8, 8)).save(tmp_path / "image.png")
     with pytest.raises(UserError, match="has no attention.*name=none"):
-        explain.explain_checkpoint(tmp_path / "run", [str(tmp_path / "image.png")])
+        attention_maps.explain_checkpoint(tmp_path / "run", [str(tmp_path / "image.png")])

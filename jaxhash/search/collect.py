@@ -45,7 +45,7 @@ def collect(
     Args:
       origin: the images.
       index: where their codes go; each batch is stored before the next is encoded.
-      encode: makes codes of uint8 [b h w c]; see `jaxhash.encode.compiled`.
+      encode: makes codes of uint8 [b h w c]; see `jaxhash.encoders.batches.compiled`.
       size, channels: of the pictures that `encode` takes.
       batch_size: images in one call of `encode`.
       workers: processes that decode; 0 takes one a processor.

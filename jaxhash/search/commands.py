@@ -5,8 +5,8 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from jaxhash.encode import compiled
-from jaxhash.encoder import ImageEncoder, open_encoder
+from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
 from jaxhash.search import origins

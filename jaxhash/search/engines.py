@@ -15,7 +15,7 @@ def open_index(address: str | Path, bits: int, model: str, create: bool = True) 
     Args:
       address: a folder, or milvus://host:port/collection.
       bits: of the codes.
-      model: identifies the network; see `jaxhash.encoder.Encoder.identity`.
+      model: identifies the network; see `jaxhash.encoders.encoder.Encoder.identity`.
       create: whether to make what is not there.
 
     Raises:

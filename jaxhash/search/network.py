@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from jaxhash.distributed.devices import Replicas
-from jaxhash.encoder import ImageEncoder
+from jaxhash.encoders.encoder import ImageEncoder
 from jaxhash.search import uploads
 
 OVERLAY_SIDE = 512

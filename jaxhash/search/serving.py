@@ -6,7 +6,7 @@ import socket
 
 import uvicorn
 
-from jaxhash.encoder import ImageEncoder
+from jaxhash.encoders.encoder import ImageEncoder
 from jaxhash.errors import UserError
 from jaxhash.search.guard import Access, Limits
 from jaxhash.search.index import Index

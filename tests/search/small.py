@@ -15,8 +15,8 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from jaxhash import config as configs
-from jaxhash import encoder
-from jaxhash.encoder import Encoder
+from jaxhash.encoders import encoder
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
 from jaxhash.search import uploads
 from jaxhash.search.engines import open_index

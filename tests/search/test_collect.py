@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxhash.data import protocols, sources
-from jaxhash.encode import compiled
+from jaxhash.encoders.batches import compiled
 from jaxhash.errors import UserError
 from jaxhash.search import decode, origins, uploads
 from jaxhash.search.collect import collect

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxhash.encode import compiled
-from jaxhash.encoder import Encoder
+from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints

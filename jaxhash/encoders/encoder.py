@@ -13,8 +13,8 @@ from ml_collections import ConfigDict
 from jaxhash import config as configs
 from jaxhash import steps
 from jaxhash.data.augment import Augment
+from jaxhash.encoders.exported import NOTES, Exported
 from jaxhash.errors import UserError
-from jaxhash.exported import NOTES, Exported
 from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.runs import workdir

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from jaxhash.data import stream
 from jaxhash.distributed.devices import Replicas
-from jaxhash.encoder import ImageEncoder
+from jaxhash.encoders.encoder import ImageEncoder
 
 
 def encode(

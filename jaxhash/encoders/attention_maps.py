@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jaxhash.data.augment import Augment
-from jaxhash.encoder import Encoder
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.models.hash_network import HashModel
 from jaxhash.report import plots

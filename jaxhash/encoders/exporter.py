@@ -15,8 +15,8 @@ from jax.export import export, symbolic_shape
 from safetensors import SafetensorError
 from safetensors.numpy import save
 
-from jaxhash import card, exported
-from jaxhash.encoder import Encoder
+from jaxhash.encoders import exported, model_card
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 
 PLATFORMS = ("cpu", "cuda", "tpu")
@@ -108,7 +108,7 @@ def _write(encoder: Encoder, workdir: Path, folder: Path) -> None:
             for name in (exported.PROGRAM, exported.WEIGHTS)
         },
     }
-    (folder / "README.md").write_text(card.write(encoder, workdir), encoding="utf-8")
+    (folder / "README.md").write_text(model_card.write(encoder, workdir), encoding="utf-8")
     (folder / exported.NOTES).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from ml_collections import ConfigDict
 
-from jaxhash import exported
-from jaxhash.encoder import Encoder
+from jaxhash.encoders import exported
+from jaxhash.encoders.encoder import Encoder
 from jaxhash.runs import provenance, results, workdir
 
 TEMPLATE = "card.md"

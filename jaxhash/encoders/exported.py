@@ -51,7 +51,7 @@ def load(folder: str | Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Exported(NamedTuple):
-    """An exported encoder with its notes, checked: a `jaxhash.encoder.ImageEncoder`.
+    """An exported encoder with its notes, checked: a `jaxhash.encoders.encoder.ImageEncoder`.
 
     model: identifies the network, as its checkpoint does. bits: k. size, channels: of the images,
     uint8 [b size size channels]. variables: the weights by name. program: as `jax.export` reads it.

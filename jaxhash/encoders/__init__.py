@@ -1,0 +1,1 @@
+"""A trained network to use: encode images, show its attention, export it."""
