@@ -75,8 +75,8 @@ def main(argv: list[str]) -> None:
 
 
 def _run() -> None:
-    from jaxhash import train  # noqa: PLC0415  --help and a typing error need no jax
     from jaxhash.encoders import attention_maps  # noqa: PLC0415  --help and a typing error need no jax
+    from jaxhash.training import loop  # noqa: PLC0415  --help and a typing error need no jax
 
     if _MODE.value != "train" and _WORKDIR.value is None:
         raise UserError(f"--mode={_MODE.value} needs --workdir, the folder of a trained run")
@@ -86,14 +86,14 @@ def _run() -> None:
         print(f"see {explain.explain_checkpoint(_WORKDIR.value, _IMAGES.value)}")
         return
     if _MODE.value == "evaluate":
-        train.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)
+        loop.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)
         return
     config = _CONFIG.value
     if config is None:
         raise UserError("--config is missing; try --config=configs/quickstart.py")
     default = f"runs/{config.name}-{config.model.bits}-{config.seed}"
     folder = epath.Path(_WORKDIR.value or default)
-    if train.train_and_evaluate(config, folder):
+    if loop.train_and_evaluate(config, folder):
         print(f"\nresults and pictures are in {folder}")
 
 

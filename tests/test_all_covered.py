@@ -11,12 +11,13 @@ import pytest
 
 import jaxhash
 from jaxhash import config as configs
-from jaxhash import optim, registry, steps
+from jaxhash import registry
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Task
 from jaxhash.models import backbones, hash_network
-from jaxhash.state import TrainState
+from jaxhash.training import optimizers, steps
+from jaxhash.training.state import TrainState
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
@@ -36,7 +37,7 @@ def test_every_config_traces_a_step_at_full_size(path):
     network = hash_network.build(config.model, labels=10)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
-    optimiser = optim.build(config.optim, 100)
+    optimiser = optimizers.build(config.optim, 100)
     channels = len(config.data.mean)
     data = config.data
     augment = Augment(data.size, data.pad, data.flip, data.mean, data.std)

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from jaxhash import config as configs
-from jaxhash import train
 from jaxhash.distributed import devices
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
+from jaxhash.training import loop
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
@@ -39,7 +39,7 @@ def small_network():
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(train, "_draw", lambda *arguments: None)
+    monkeypatch.setattr(loop, "_draw", lambda *arguments: None)
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_two_processes_are_one_run(config, two, tmp_path):
     """To rounding: gloo and one process add up gradients of four devices in another order."""
     with config.unlocked():
         config.devices = 4
-    results = train.train_and_evaluate(config, tmp_path / "one")
+    results = loop.train_and_evaluate(config, tmp_path / "one")
     assert_close(two, tmp_path / "one")
     theirs = json.loads((two / "results.json").read_text())
     assert results["provenance"]["hardware"][:3] == theirs["provenance"]["hardware"][:3] == "4 x"
@@ -123,7 +123,7 @@ def test_resumes_on_fewer_devices_of_one_process(config, two, tmp_path, devices)
     (tmp_path / "run" / "results.json").unlink()
     with config.unlocked():
         config.devices = devices
-    train.train_and_evaluate(config, tmp_path / "run")
+    loop.train_and_evaluate(config, tmp_path / "run")
     assert_close(two, tmp_path / "run")
 
 

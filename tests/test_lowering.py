@@ -15,12 +15,13 @@ import pytest
 from jax.sharding import PartitionSpec
 
 from jaxhash import config as configs
-from jaxhash import optim, registry, steps
+from jaxhash import registry
 from jaxhash.distributed import devices
 from jaxhash.encoders import encoder
 from jaxhash.losses import Task
 from jaxhash.models import hash_network
-from jaxhash.state import TrainState
+from jaxhash.training import optimizers, steps
+from jaxhash.training.state import TrainState
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 SYSTEMS = ("adh", "dah", "dhida", "hrmpa", "triplet_greedy")
@@ -42,7 +43,7 @@ def parts(config):
     network = hash_network.build(config.model, LABELS)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
-    optimiser = optim.build(config.optim, 100)
+    optimiser = optimizers.build(config.optim, 100)
     size, channels = config.data.size, len(config.data.mean)
 
     def initial():

@@ -4,8 +4,8 @@ import optax
 import pytest
 from ml_collections import ConfigDict
 
-from jaxhash import optim
 from jaxhash.errors import UserError
+from jaxhash.training import optimizers
 
 DEFAULT = {"name": "rmsprop", "lr": 0.1, "weight_decay": 0.01, "schedule": "constant"}
 ALIKE = {"backbone": 1.0, "attention": 1.0, "head": 1.0}
@@ -18,7 +18,7 @@ def config(multiplier=ALIKE, **changes):
 
 def test_rmsprop_is_pytorchs():
     """By PyTorch's documented algorithm: L2 in the gradient, epsilon outside the root."""
-    optimiser = optim.build(config(), 10)
+    optimiser = optimizers.build(config(), 10)
     weight = np.array([1.0, -2.0])
     params = {"head": jnp.array(weight, jnp.float32)}
     state, square = optimiser.init(params), np.zeros(2)
@@ -32,7 +32,7 @@ def test_rmsprop_is_pytorchs():
 
 
 def test_one_cycle_rises_and_falls():
-    rate = optim.schedule(config(schedule="one_cycle"), 100)
+    rate = optimizers.schedule(config(schedule="one_cycle"), 100)
     values = [float(rate(step)) for step in range(101)]
     assert int(np.argmax(values)) == 30
     np.testing.assert_allclose(max(values), 0.1, rtol=1e-6)
@@ -40,31 +40,31 @@ def test_one_cycle_rises_and_falls():
 
 
 def test_step_falls_once():
-    rate = optim.schedule(config(schedule="step"), 50)
+    rate = optimizers.schedule(config(schedule="step"), 50)
     np.testing.assert_allclose([rate(29), rate(30), rate(49)], [0.1, 0.01, 0.01], rtol=1e-6)
 
 
 @pytest.mark.parametrize("change", [{"name": "rmsprob"}, {"schedule": "cosin"}])
 def test_unknown_names_are_refused(change):
     with pytest.raises(UserError, match="did you mean"):
-        optim.build(config(**change), 10)
+        optimizers.build(config(**change), 10)
 
 
-@pytest.mark.parametrize("name", optim.OPTIMISERS)
+@pytest.mark.parametrize("name", optimizers.OPTIMISERS)
 def test_every_optimiser_goes_downhill(name):
-    optimiser = optim.build(config(name=name, lr=0.01), 10)
+    optimiser = optimizers.build(config(name=name, lr=0.01), 10)
     params = {"head": jnp.array([3.0])}
     updates, _ = optimiser.update(params, optimiser.init(params), params)
     assert updates["head"][0] < 0
 
 
-@pytest.mark.parametrize("name", optim.OPTIMISERS)
+@pytest.mark.parametrize("name", optimizers.OPTIMISERS)
 def test_parts_step_as_with_a_learning_rate_of_their_own(name):
     params = {part: jnp.array([3.0, -1.0]) for part in ("backbone", "attention_stage4", "head")}
     multiplier = {"backbone": 0.1, "attention": 0.0, "head": 2.0}
 
     def steps(**changes):
-        optimiser = optim.build(config(name=name, **changes), 10)
+        optimiser = optimizers.build(config(name=name, **changes), 10)
         return optimiser.update(params, optimiser.init(params), params)[0]
 
     mixed = steps(multiplier=multiplier)

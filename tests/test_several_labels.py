@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from jaxhash import config as configs
-from jaxhash import train
 from jaxhash.data import sources
 from jaxhash.data.protocols import Protocol
 from jaxhash.errors import UserError
+from jaxhash.training import loop
 from tests.test_systems import TINY
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -37,7 +37,7 @@ def tiny(system, data_dir):
 
 @pytest.mark.parametrize("system", ["dhida", "triplet_greedy", "hrmpa"])
 def test_a_system_learns_and_is_measured_on_mosaics(system, data_dir, tmp_path):
-    results = train.train_and_evaluate(tiny(system, data_dir), tmp_path / "run")
+    results = loop.train_and_evaluate(tiny(system, data_dir), tmp_path / "run")
     assert (results["protocol"], results["map_at"]) == ("mosaics", 50)
     assert 0 < results["map"] < results["map_index_hits"] + 0.2
     assert len(results["split_checksum"]) == 16
@@ -49,5 +49,5 @@ def test_a_loss_for_one_label_is_refused(data_dir, tmp_path):
     config.loss.name = "dah"
     config.model.head.name = "classifier"
     with pytest.raises(UserError, match="loss.name=dah is for images with one label each"):
-        train.train_and_evaluate(config, tmp_path / "run")
+        loop.train_and_evaluate(config, tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxhash import registry, steps
+from jaxhash import registry
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
@@ -19,7 +19,8 @@ from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
 from jaxhash.models import hash_network
 from jaxhash.models.heads import linear
 from jaxhash.models.layers import Dropout
-from jaxhash.state import TrainState
+from jaxhash.training import steps
+from jaxhash.training.state import TrainState
 
 RANDOM = np.random.RandomState(0)
 BATCH, TRAIN = 16, 40

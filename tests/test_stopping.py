@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from jaxhash.stopping import SIGNALS, Stopping
+from jaxhash.training.preemption import SIGNALS, Stopping
 
 
 @pytest.mark.parametrize("number", SIGNALS)

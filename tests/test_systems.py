@@ -10,13 +10,13 @@ import pytest
 from PIL import Image
 
 from jaxhash import config as configs
-from jaxhash import train
 from jaxhash.data import order, sources
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
-from jaxhash.experiment import Experiment
 from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.training import loop
+from jaxhash.training.experiment import Experiment
 
 pytestmark = pytest.mark.usefixtures("shallow")
 ROOT = Path(__file__).parents[1]
@@ -72,14 +72,14 @@ def last_state(config, folder):
 @pytest.mark.parametrize("system", TINY)
 def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, monkeypatch):
     config = tiny(system, data_dir)
-    results = train.train_and_evaluate(config, tmp_path / "whole")
+    results = loop.train_and_evaluate(config, tmp_path / "whole")
     assert results["db_codes"] == "network" and results["encode_milliseconds_per_image"] > 0
     assert 0 < results["map"] <= 1 and len(results["bit_balance"]) == 12
 
     with monkeypatch.context() as patch:
         stopped_at(2, patch)
-        assert train.train_and_evaluate(config, tmp_path / "cut") is None
-    again = train.train_and_evaluate(config, tmp_path / "cut")
+        assert loop.train_and_evaluate(config, tmp_path / "cut") is None
+    again = loop.train_and_evaluate(config, tmp_path / "cut")
     assert again["map"] == results["map"]
     pair = (last_state(config, tmp_path / name) for name in ("whole", "cut"))
     for a, b in zip(*map(jax.tree.leaves, pair), strict=True):
@@ -95,7 +95,7 @@ def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, t
         "train.batch_size": 100,
     }
     config = tiny("hrmpa", data_dir, **changes)
-    results = train.train_and_evaluate(config, tmp_path / "run")
+    results = loop.train_and_evaluate(config, tmp_path / "run")
     assert results["db_codes"] == "learnt"
     assert results["encode_milliseconds_per_image"] is None
     experiment = Experiment(config)
@@ -128,7 +128,7 @@ def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, t
 )
 def test_what_makes_no_sense_is_refused_in_one_line(system, changes, message, data_dir, tmp_path):
     with pytest.raises(UserError, match=message) as error:
-        train.train_and_evaluate(tiny(system, data_dir, **changes), tmp_path / "run")
+        loop.train_and_evaluate(tiny(system, data_dir, **changes), tmp_path / "run")
     assert "\n" not in str(error.value) and not (tmp_path / "run").exists()
 
 
@@ -142,7 +142,7 @@ def test_several_labels_an_image_are_refused_by_a_loss_for_one(data_dir, tmp_pat
 
     monkeypatch.setattr(sources, "load", several)
     with pytest.raises(UserError, match="loss.name=dah is for images with one label each"):
-        train.train_and_evaluate(tiny("dah", data_dir), tmp_path / "run")
+        loop.train_and_evaluate(tiny("dah", data_dir), tmp_path / "run")
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def trained(data_dir, tmp_path_factory):
     """A run of DAH, of one step."""
     folder = tmp_path_factory.mktemp("runs") / "dah"
     changes = {"train.total_steps": 1, "eval.every_steps": 0}
-    train.train_and_evaluate(tiny("dah", data_dir, **changes), folder)
+    loop.train_and_evaluate(tiny("dah", data_dir, **changes), folder)
     return folder
 
 
@@ -191,7 +191,7 @@ def test_explain_refuses_what_is_no_picture(trained, tmp_path, content, message)
 
 def test_explain_refuses_a_network_without_attention(trained, data_dir, tmp_path):
     changes = {"model.attention.name": "none", "train.total_steps": 1, "eval.every_steps": 0}
-    train.train_and_evaluate(tiny("dah", data_dir, **changes), tmp_path / "run")
+    loop.train_and_evaluate(tiny("dah", data_dir, **changes), tmp_path / "run")
     assert not (tmp_path / "run" / "attention.png").exists()
     Image.new("L", (8, 8)).save(tmp_path / "image.png")
     with pytest.raises(UserError, match="has no attention.*name=none"):

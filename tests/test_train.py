@@ -16,12 +16,12 @@ from PIL import Image
 from tensorboardX.proto import event_pb2
 
 from jaxhash import config as configs
-from jaxhash import stopping, train
 from jaxhash.data import order
 from jaxhash.errors import UserError
-from jaxhash.experiment import Experiment
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
+from jaxhash.training import loop, preemption
+from jaxhash.training.experiment import Experiment
 
 RUN = """
 import sys, json
@@ -58,7 +58,7 @@ def whole(tmp_path_factory):
 def finished(whole, tiny):
     """A run past two checkpoints and two evaluations, made once."""
     if not (whole / "results.json").exists():
-        train.train_and_evaluate(tiny, whole)
+        loop.train_and_evaluate(tiny, whole)
     return whole
 
 
@@ -98,14 +98,14 @@ def test_tensorboard_events_hold_the_same_scalars(finished):
 
 def test_a_finished_run_is_shown_and_not_repeated(finished, tiny, capsys):
     before = (finished / "results.json").stat().st_mtime_ns
-    assert train.train_and_evaluate(tiny, finished)["bits"] == 12
+    assert loop.train_and_evaluate(tiny, finished)["bits"] == 12
     assert (finished / "results.json").stat().st_mtime_ns == before
     assert "is finished" in capsys.readouterr().out
 
 
 def test_evaluate_gives_the_same_numbers_again(finished):
     before = json.loads((finished / "results.json").read_text())
-    after = train.evaluate_checkpoint(finished)
+    after = loop.evaluate_checkpoint(finished)
     for name in ("map", "map_index", "precision_recall", "bit_balance", "at_start"):
         assert after[name] == before[name]
 
@@ -113,14 +113,14 @@ def test_evaluate_gives_the_same_numbers_again(finished):
 def test_evaluate_does_without_deleted_metrics(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "run" / "metrics.jsonl").unlink()
-    assert train.evaluate_checkpoint(tmp_path / "run")["at_start"] is None
+    assert loop.evaluate_checkpoint(tmp_path / "run")["at_start"] is None
 
 
 def test_another_config_is_refused_with_the_difference_named(finished, tiny):
     with tiny.unlocked():
         tiny.model.bits = 16
     with pytest.raises(UserError, match="model.bits is 12 there and 16 here"):
-        train.train_and_evaluate(tiny, finished)
+        loop.train_and_evaluate(tiny, finished)
 
 
 def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
@@ -136,9 +136,9 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
         return shuffled(*args)
 
     monkeypatch.setattr(order, "shuffled", stopping)
-    assert train.train_and_evaluate(tiny, tmp_path / "run") is None
+    assert loop.train_and_evaluate(tiny, tmp_path / "run") is None
     assert not (tmp_path / "run" / "results.json").exists()
-    assert train.train_and_evaluate(tiny, tmp_path / "run") is not None
+    assert loop.train_and_evaluate(tiny, tmp_path / "run") is not None
     assert len(calls) == 12
     assert_same_run(tiny, finished, tmp_path / "run")
 
@@ -174,7 +174,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(finished, tiny, tmp_p
             if latest:
                 checkpoints.restore(Experiment(tiny).random_state())
             saved = latest
-    train.train_and_evaluate(tiny, tmp_path / "run")
+    loop.train_and_evaluate(tiny, tmp_path / "run")
     assert_same_run(tiny, finished, tmp_path / "run")
 
 
@@ -183,7 +183,7 @@ def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tiny, tmp_path):
         tiny.optim.update(name="sgd", lr=1e30)
         tiny.checkpoint.every_steps = 1
     with pytest.raises(UserError, match=r"is (nan|inf) at step \d+.*lower optim.lr"):
-        train.train_and_evaluate(tiny, tmp_path / "run")
+        loop.train_and_evaluate(tiny, tmp_path / "run")
     _, state = final_state(tiny, tmp_path / "run")
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
 
@@ -211,7 +211,7 @@ def test_bad_folders_are_refused_and_stay_as_they_are(tiny, tmp_path):
         (tmp_path / "other", "holds no run"),
     ]:
         with pytest.raises(UserError, match=message):
-            train.train_and_evaluate(tiny, folder)
+            loop.train_and_evaluate(tiny, folder)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "other", "thesis.tex"]
 
 
@@ -237,13 +237,13 @@ def test_what_cannot_be_built_is_refused_before_a_folder_is_made(tiny, tmp_path,
     with tiny.unlocked():
         tiny.update_from_flattened_dict(change)
     with pytest.raises(UserError, match=message) as error:
-        train.train_and_evaluate(tiny, tmp_path / "run")
+        loop.train_and_evaluate(tiny, tmp_path / "run")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_second_signal_takes_its_usual_way():
-    with pytest.raises(KeyboardInterrupt), stopping.Stopping() as stop:
+    with pytest.raises(KeyboardInterrupt), preemption.Stopping() as stop:
         signal.raise_signal(signal.SIGINT)
         stop.share(lambda number: number)
         assert stop.requested == "SIGINT"

@@ -13,11 +13,11 @@ from etils import epath
 from fsspec.implementations.memory import MemoryFileSystem
 
 from jaxhash import config as configs
-from jaxhash import train
 from jaxhash.errors import UserError
 from jaxhash.report import plots
 from jaxhash.runs import workdir
 from jaxhash.runs.metrics_log import Writer, read
+from jaxhash.training import loop
 
 HOLD = """
 import sys
@@ -128,7 +128,7 @@ def test_a_bucket_keeps_its_name_and_what_is_written(tiny, tmp_path, monkeypatch
         with tiny.unlocked():
             tiny.seed = 3
         with pytest.raises(UserError, match="workdir gs://bucket/runs/a holds a run with another"):
-            train.train_and_evaluate(tiny, "gs://bucket/runs/a")
+            loop.train_and_evaluate(tiny, "gs://bucket/runs/a")
     assert not list(tmp_path.iterdir())  # no folder named gs:
 
 

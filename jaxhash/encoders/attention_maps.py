@@ -14,7 +14,7 @@ from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.models.hash_network import HashModel
 from jaxhash.report import plots
-from jaxhash.steps import attention_step
+from jaxhash.training.steps import attention_step
 
 SHOWN_NODES = 4
 PICTURE = "attention.png"

@@ -11,7 +11,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import steps
 from jaxhash.data.augment import Augment
 from jaxhash.encoders.exported import NOTES, Exported
 from jaxhash.errors import UserError
@@ -19,6 +18,7 @@ from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.runs import workdir
 from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.training import steps
 
 
 class ImageEncoder(Protocol):
@@ -122,11 +122,11 @@ class Encoder(NamedTuple):
         return tuple(node for node in self.model.attention if node in shown)
 
     def encode(self, variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
-        """Encodes images: see `jaxhash.steps.encode_step`."""
+        """Encodes images: see `jaxhash.training.steps.encode_step`."""
         return steps.encode_step(variables, pixels, model=self.model, augment=self.augment)
 
     def attend(self, variables: dict[str, Any], pixels: jax.Array) -> dict[str, jax.Array]:
-        """Computes attention maps: see `jaxhash.steps.attention_step`."""
+        """Computes attention maps: see `jaxhash.training.steps.attention_step`."""
         return steps.attention_step(variables, pixels, model=self.model, augment=self.augment)
 
     def identity(self) -> str:

@@ -16,9 +16,9 @@ from jaxhash.data import sources
 from jaxhash.errors import UserError, nearest
 from jaxhash.grid.run import Run
 from jaxhash.models import backbones
-from jaxhash.optim import OPTIMISERS, SCHEDULES
 from jaxhash.report import table
 from jaxhash.runs import workdir
+from jaxhash.training.optimizers import OPTIMISERS, SCHEDULES
 
 
 class Sweep(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from jaxhash.errors import UserError
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress
-from jaxhash.stopping import Stopping
+from jaxhash.training.preemption import Stopping
 
 POLL = 0.2  # seconds
 PATIENCE = 10  # seconds, between asking a run to leave at once and making it

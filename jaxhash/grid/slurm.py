@@ -16,7 +16,7 @@ from jaxhash.errors import UserError
 from jaxhash.grid.run import Run
 from jaxhash.grid.show import Progress
 from jaxhash.runs import workdir
-from jaxhash.stopping import Stopping
+from jaxhash.training.preemption import Stopping
 
 POLL = 5  # seconds
 GRACE = 3  # looks at the queue, for results to appear on a slow file system

@@ -8,11 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash import train
 from jaxhash.data import order, sources, stored, stream
 from jaxhash.errors import UserError
-from jaxhash.experiment import Experiment
 from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.training import loop
+from jaxhash.training.experiment import Experiment
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +91,14 @@ def test_streamed_training_is_resident_training_bit_for_bit(tiny, tmp_path):
     results = {}
     for name in ("never", "always"):
         tiny.data.stream = name
-        results[name] = train.train_and_evaluate(tiny, tmp_path / name)
+        results[name] = loop.train_and_evaluate(tiny, tmp_path / name)
     for name in ("never", "always"):
         cut = tmp_path / f"{name} from the middle"
         shutil.copytree(tmp_path / {"never": "always", "always": "never"}[name], cut)
         shutil.rmtree(cut / "checkpoints" / "6")
         (cut / "results.json").unlink()
         tiny.data.stream = name
-        results[cut.name] = train.train_and_evaluate(tiny, cut)
+        results[cut.name] = loop.train_and_evaluate(tiny, cut)
     states = [jax.tree.leaves(last_state(tiny, tmp_path / name)) for name in results]
     for leaves in zip(*states, strict=True):
         assert all(np.array_equal(leaf, leaves[0]) for leaf in leaves)

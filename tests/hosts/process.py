@@ -8,16 +8,17 @@ import os
 import signal
 from pathlib import Path
 
-from jaxhash import main, train
+from jaxhash import main
 from jaxhash.data import order
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
+from jaxhash.training import loop
 
 
 def begin():
     """Arranges the fault, and enters as `python -m jaxhash.main` does."""
     backbones.__path__.append(str(Path(__file__).parent / "backbones"))
-    train._draw = lambda *arguments: None
+    loop._draw = lambda *arguments: None
     name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
     shuffled, steps = order.shuffled, []
 

@@ -14,15 +14,15 @@ from jaxhash import config as configs
 from jaxhash.distributed import devices
 from jaxhash.encoders import attention_maps
 from jaxhash.errors import UserError
-from jaxhash.experiment import Encoded, Experiment
 from jaxhash.metrics import hamming
 from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
 from jaxhash.runs import provenance, workdir
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import Writer, check_finite, read
-from jaxhash.state import TrainState
-from jaxhash.stopping import Stopping
+from jaxhash.training.experiment import Encoded, Experiment
+from jaxhash.training.preemption import Stopping
+from jaxhash.training.state import TrainState
 
 SHOWN_QUERIES = 10
 SHOWN_HITS = 10

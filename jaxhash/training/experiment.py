@@ -13,7 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import optim, registry, steps
+from jaxhash import registry
 from jaxhash.data import order, protocols, sources, stream
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
@@ -23,7 +23,8 @@ from jaxhash.errors import UserError
 from jaxhash.losses import HashLoss, Task
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, hash_network, pretrained
-from jaxhash.state import TrainState
+from jaxhash.training import optimizers, steps
+from jaxhash.training.state import TrainState
 
 # How many bytes of images, decoded, are kept in memory, and of training images on each device.
 RESIDENT_BYTES = {"auto": 4 * 2**30, "always": -1, "never": math.inf}
@@ -53,7 +54,7 @@ class Experiment:
         self.protocol = sources.protocol(config.data.name, config.data.protocol)
         self._loss = _loss(config.loss)
         self._check_network()
-        optim.build(config.optim, total_steps=1)  # refuses unknown names before data are read
+        optimizers.build(config.optim, total_steps=1)  # refuses unknown names before data are read
         side = config.data.stored or config.data.size
         self._resident_bytes = RESIDENT_BYTES[config.data.stream]
         with devices.primary_first():  # a data set may prepare itself
@@ -70,7 +71,7 @@ class Experiment:
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
-        self._optimiser = optim.build(config.optim, self.total_steps)
+        self._optimiser = optimizers.build(config.optim, self.total_steps)
         self._augment = encoder.augment(config)
         step = partial(
             steps.train_step,

@@ -11,7 +11,7 @@ from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
 from jaxhash.models.attention import MAPS
 from jaxhash.models.hash_network import HashModel
-from jaxhash.state import TrainState
+from jaxhash.training.state import TrainState
 
 
 class Images(NamedTuple):

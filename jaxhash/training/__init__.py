@@ -1,0 +1,1 @@
+"""Training: the loop, the experiment that it runs, the step, optimizers, preemption."""
