@@ -22,7 +22,7 @@ minutes on two CPU cores. Not comparable.
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 
 WEIGHTS = {"alexnet": "alexnet.safetensors"}
 
@@ -39,7 +39,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "adh" if args.attention == "cbam" else f"adh-{args.attention}"
-    config.data.update(sources.defaults(args.dataset))
+    config.data.update(datasets.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention

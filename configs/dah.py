@@ -23,7 +23,7 @@ steps (48 bits: cross-entropy 2.3, that of knowing nothing, and mAP .1094).
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -33,7 +33,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "dah" if args.attention == "cbam" else f"dah-{args.attention}"
-    config.data.update(sources.defaults(args.dataset))
+    config.data.update(datasets.defaults(args.dataset))
     if args.dataset == "cifar10" and args.scale == "paper":
         config.data.protocol = "cifar10_official"
     config.data.update(size=32, pad=4, flip=True)

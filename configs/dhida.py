@@ -27,7 +27,7 @@ scale=tiny: half of that width, and 12 epochs, about four minutes; for the ablat
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 from jaxhash.errors import UserError
 
 ROWS = {"ida": "whole", "danet": "D", "none": "R"}  # of table 4, by attention
@@ -48,7 +48,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     row = ROWS.get(args.attention, args.attention) if args.row == "whole" else args.row
     config = configs.base()
     config.name = "dhida" if row == "whole" else f"dhida-{row.lower()}"
-    config.data.update(sources.defaults(args.dataset))
+    config.data.update(datasets.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.attention.name = {"whole": args.attention, "D": "danet"}.get(args.row, "none")
     config.model.weights = "timm/resnet18.tv_in1k"

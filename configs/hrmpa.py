@@ -22,7 +22,7 @@ Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable.
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -38,7 +38,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     config = configs.base()
     config.name = "hrmpa" if args.attention == "cab" else f"hrmpa-{args.attention}"
-    config.data.update(sources.defaults(args.dataset))
+    config.data.update(datasets.defaults(args.dataset))
     if args.db_codes == "learnt":
         config.data.protocol = f"{args.dataset}_transductive"
     config.model.bits = args.bits

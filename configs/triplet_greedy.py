@@ -24,7 +24,7 @@ px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparabl
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 
 
 def get_config(arg: str | None = None) -> ConfigDict:
@@ -42,7 +42,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.name = (
         "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
     )
-    config.data.update(sources.defaults(args.dataset))
+    config.data.update(datasets.defaults(args.dataset))
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention

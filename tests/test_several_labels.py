@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jaxhash import config as configs
-from jaxhash.data import sources
+from jaxhash.data import datasets
 from jaxhash.data.protocols import Protocol
 from jaxhash.errors import UserError
 from jaxhash.training import loop
@@ -19,7 +19,7 @@ FEW = Protocol(2, 20, database="train", counts=(200, 20, 200), map_at=50)
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch):
-    monkeypatch.setattr(sources, "protocol", lambda dataset, name: FEW)
+    monkeypatch.setattr(datasets, "protocol", lambda dataset, name: FEW)
 
 
 def tiny(system, data_dir):

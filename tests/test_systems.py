@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from jaxhash import config as configs
-from jaxhash.data import order, sources
+from jaxhash.data import datasets, sampler
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
@@ -49,7 +49,7 @@ def tiny(system, data_dir, **changes):
 
 def stopped_at(step, monkeypatch):
     """Makes training receive SIGTERM when it asks for the images of that step."""
-    build = order.build
+    build = sampler.build
 
     def stopping(*args):
         own = build(*args)
@@ -61,7 +61,7 @@ def stopped_at(step, monkeypatch):
 
         return images
 
-    monkeypatch.setattr(order, "build", stopping)
+    monkeypatch.setattr(sampler, "build", stopping)
 
 
 def last_state(config, folder):
@@ -133,14 +133,14 @@ def test_what_makes_no_sense_is_refused_in_one_line(system, changes, message, da
 
 
 def test_several_labels_an_image_are_refused_by_a_loss_for_one(data_dir, tmp_path, monkeypatch):
-    load = sources.load
+    load = datasets.load
 
     def several(*args):
         pool = load(*args)
         pool.labels[::7, 0] = 1
         return pool
 
-    monkeypatch.setattr(sources, "load", several)
+    monkeypatch.setattr(datasets, "load", several)
     with pytest.raises(UserError, match="loss.name=dah is for images with one label each"):
         loop.train_and_evaluate(tiny("dah", data_dir), tmp_path / "run")
 

@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboardX.proto import event_pb2
 
 from jaxhash import config as configs
-from jaxhash.data import order
+from jaxhash.data import sampler
 from jaxhash.errors import UserError
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
@@ -127,7 +127,7 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
     finished, tiny, tmp_path, monkeypatch
 ):
     """A signal in the middle of an epoch, at a step where no checkpoint was due."""
-    shuffled, calls = order.shuffled, []
+    shuffled, calls = sampler.shuffled, []
 
     def stopping(*args):
         calls.append(args)
@@ -135,7 +135,7 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
             os.kill(os.getpid(), signal.SIGTERM)
         return shuffled(*args)
 
-    monkeypatch.setattr(order, "shuffled", stopping)
+    monkeypatch.setattr(sampler, "shuffled", stopping)
     assert loop.train_and_evaluate(tiny, tmp_path / "run") is None
     assert not (tmp_path / "run" / "results.json").exists()
     assert loop.train_and_evaluate(tiny, tmp_path / "run") is not None

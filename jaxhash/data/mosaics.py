@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from jaxhash.data.prepare import Entry
+from jaxhash.data.tfds_builder import Entry
 
 MOST_CLASSES = 3
 

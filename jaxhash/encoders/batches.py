@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.data import stream
+from jaxhash.data import loader
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.encoder import ImageEncoder
 
@@ -16,7 +16,7 @@ def encode(
     step: Callable,
     replicas: Replicas,
     variables: dict,
-    pixels: stream.Pixels,
+    pixels: loader.Pixels,
     *,
     batch_size: int,
     title: str | None = "encode",
@@ -41,7 +41,7 @@ def encode(
     codes = []
     quiet = None if title and replicas.primary else True  # None: unless somebody watches
     own = partial(_rows, batch_size=batch_size, share=replicas.share(batch_size), of=len(pixels))
-    batches = stream.read(pixels, own, steps, workers)
+    batches = loader.read(pixels, own, steps, workers)
     with contextlib.closing(batches):
         for images in tqdm(batches, title, total=len(steps), leave=False, disable=quiet):
             codes.append(replicas.gather(step(variables, replicas.shard(images))))

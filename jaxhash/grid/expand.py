@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from jaxhash import config as configs
 from jaxhash import registry
 from jaxhash.cli import overrides
-from jaxhash.data import sources
+from jaxhash.data import datasets
 from jaxhash.errors import UserError, nearest
 from jaxhash.grid.run import Run
 from jaxhash.models import backbones
@@ -186,7 +186,7 @@ def check_names(config: ConfigDict) -> None:
     ):
         registry.find(package, section.name)
     backbones.family(config.model.backbone.name)
-    sources.protocol(config.data.name, config.data.protocol)
+    datasets.protocol(config.data.name, config.data.protocol)
     for name, known in (("name", OPTIMISERS), ("schedule", SCHEDULES)):
         if config.optim[name] not in known:
             raise UserError(

@@ -37,7 +37,7 @@ class Checkpoints:
     def save(self, step: int, state: Any) -> None:
         """Saves a tree of host arrays in the background, unless the step is saved already.
 
-        The position in the data is the step: `jaxhash.data.order` derives every batch from it.
+        The position in the data is the step: `jaxhash.data.sampler` derives every batch from it.
         """
         if step != self.latest():
             self._manager.save(step, args=ocp.args.StandardSave(state))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxhash.data import protocols, sources
+from jaxhash.data import datasets, protocols
 from jaxhash.errors import UserError
 from jaxhash.search.decode import decode_files
 from jaxhash.search.index import OWN
@@ -68,7 +68,7 @@ class PreparedPixels(Mapping[str, np.ndarray]):
     def __init__(self, images: str, data_dir: str | None):
         """Opens the data set that `images`, tfds:NAME/..., names; raises UserError if it cannot."""
         self._name = images.removeprefix(PREPARED).partition("/")[0]
-        pool = sources.load(self._name, data_dir, resident_bytes=0)
+        pool = datasets.load(self._name, data_dir, resident_bytes=0)
         self._pixels = pool.pixels
         self._rows = {f"{self._name}/{id}": row for row, id in enumerate(pool.ids.tolist())}
         self._lock = threading.Lock()
@@ -163,8 +163,8 @@ def _manifest(path: Path) -> Origin:
 
 def _prepared(images: str, data_dir: str | None, seed: int) -> Origin:
     name, _, part = images.removeprefix(PREPARED).partition("/")
-    pool = sources.load(name, data_dir)
-    rules = sources.describe(name).protocols
+    pool = datasets.load(name, data_dir)
+    rules = datasets.describe(name).protocols
     known = [*np.unique(pool.parts).tolist(), *rules]
     if part and part not in known:
         raise UserError(

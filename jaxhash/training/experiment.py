@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 from jaxhash import registry
-from jaxhash.data import order, protocols, sources, stream
+from jaxhash.data import datasets, loader, protocols, sampler
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders import attention_maps, encoder
@@ -51,14 +51,14 @@ class Experiment:
         self.config = config
         self.replicas = Replicas(config.devices)
         self.replicas.check_batch(config.train.batch_size)
-        self.protocol = sources.protocol(config.data.name, config.data.protocol)
+        self.protocol = datasets.protocol(config.data.name, config.data.protocol)
         self._loss = _loss(config.loss)
         self._check_network()
         optimizers.build(config.optim, total_steps=1)  # refuses unknown names before data are read
         side = config.data.stored or config.data.size
         self._resident_bytes = RESIDENT_BYTES[config.data.stream]
         with devices.primary_first():  # a data set may prepare itself
-            self.pool = sources.load(config.data.name, config.data.dir, side, self._resident_bytes)
+            self.pool = datasets.load(config.data.name, config.data.dir, side, self._resident_bytes)
         self.split = protocols.split(
             self.protocol, self.pool.labels, self.pool.parts, self.pool.ids, config.seed
         )
@@ -66,7 +66,7 @@ class Experiment:
         labels = self.pool.labels[self.split.train]
         self._task = Task(config.model.bits, labels)
         self._model = hash_network.build(config.model, labels.shape[1])
-        self.order = order.build(config.train.order, config.seed, labels, config.train.batch_size)
+        self.order = sampler.build(config.train.order, config.seed, labels, config.train.batch_size)
         self.steps_per_epoch = len(self.split.train) // config.train.batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
@@ -134,12 +134,12 @@ class Experiment:
         todo, workers = range(start, self.total_steps), self.config.data.workers
         size = math.prod(self.pool.pixels.shape[1:]) * len(train)
         if size <= self._resident_bytes:
-            images = steps.Images(stream.take(self.pool.pixels, train), labels)
+            images = steps.Images(loader.take(self.pool.pixels, train), labels)
             images = self.replicas.replicate(images)
             for step in todo:
                 yield self._gather(images, self.replicas.shard(own(step)))
             return
-        pixels = stream.read(_select(self.pool.pixels, train), own, todo, workers)
+        pixels = loader.read(_select(self.pool.pixels, train), own, todo, workers)
         with contextlib.closing(pixels):
             for step, images in zip(todo, pixels, strict=True):
                 index = own(step)
@@ -204,11 +204,11 @@ class Experiment:
         )
 
 
-def _own(order: order.Order, share: slice, step: int) -> np.ndarray:
+def _own(order: sampler.Order, share: slice, step: int) -> np.ndarray:
     return order(step)[share]
 
 
-def _select(pixels: stream.Pixels, positions: np.ndarray) -> stream.Pixels:
+def _select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
     return pixels[positions] if isinstance(pixels, np.ndarray) else pixels.select(positions)
 
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from jaxhash.data import protocols, sources
+from jaxhash.data import datasets, protocols
 from jaxhash.data.protocols import Protocol
 from jaxhash.data.sets import imagenet100, nuswide
 from jaxhash.errors import UserError
@@ -58,7 +58,7 @@ def listed(tmp_path):
 @pytest.mark.parametrize("name", ["coco", "voc2012", "mirflickr"])
 def test_list_files_give_labels_and_split(name, tmp_path):
     write_lists(tmp_path / "downloads" / "manual" / name, LISTS)
-    pool = sources.load(name, str(tmp_path), side=16)
+    pool = datasets.load(name, str(tmp_path), side=16)
     assert pool.pixels.shape == (5, 16, 16, 3)
     labels = dict(zip(pool.ids, pool.labels.tolist(), strict=True))
     assert labels == {path: list(row) for rows in LISTS.values() for path, row in rows}
@@ -67,14 +67,14 @@ def test_list_files_give_labels_and_split(name, tmp_path):
         paths = [path for path, _ in LISTS["test" if role == "query" else role]]
         assert sorted(pool.ids[getattr(own, role)]) == sorted(paths)
     with pytest.raises(UserError, match=r"gives \(2, 1, 3\) train, query and database images"):
-        split(pool, sources.protocol(name, f"{name}_lists"))
+        split(pool, datasets.protocol(name, f"{name}_lists"))
 
 
 def test_lists_may_name_files_as_they_lay_elsewhere(listed, tmp_path):
     for name in LISTS:
         path = listed / f"{name}.txt"
         path.write_text(path.read_text().replace("images/", "/home/somebody/coco/images/"))
-    pool = sources.load("coco", str(tmp_path), side=8)
+    pool = datasets.load("coco", str(tmp_path), side=8)
     assert len(pool.ids) == 5 and pool.ids[0].startswith("/home/somebody/")
 
 
@@ -82,7 +82,7 @@ def test_a_cut_jpeg_in_a_list_is_left_out_and_listed(listed, tmp_path, capsys):
     path = listed / "images" / "d.jpg"
     path.write_bytes(path.read_bytes()[:-150])
     (listed / "images" / "b.jpg").unlink()
-    pool = sources.load("coco", str(tmp_path), side=8)
+    pool = datasets.load("coco", str(tmp_path), side=8)
     assert sorted(pool.ids) == ["images/a.jpg", "images/c.jpg", "images/e.jpg"]
     assert "coco: 2 files could not be read" in capsys.readouterr().out
     skipped = next(tmp_path.rglob("skipped.txt")).read_text().splitlines()
@@ -106,7 +106,7 @@ def test_lists_that_contradict_themselves_are_refused(listed, tmp_path, role, li
     with (listed / f"{role}.txt").open("a") as lines:
         lines.write(f"{line}\n")
     with pytest.raises(UserError, match=message) as error:
-        sources.load("coco", str(tmp_path))
+        datasets.load("coco", str(tmp_path))
     assert "\n" not in str(error.value) and not list(tmp_path.rglob("dataset_info.json"))
 
 
@@ -118,7 +118,7 @@ def test_what_is_missing_is_named(listed, tmp_path):
     ]:
         path.rename(tmp_path / "away")
         with pytest.raises(UserError, match=message) as error:
-            sources.load("coco", str(tmp_path))
+            datasets.load("coco", str(tmp_path))
         (tmp_path / "away").rename(path)
         assert "\n" not in str(error.value)
 
@@ -144,7 +144,7 @@ def published(tmp_path):
 
 def test_nuswide_is_read_as_published(published, tmp_path):
     _, labels = published
-    pool = sources.load("nuswide", str(tmp_path), side=8)
+    pool = datasets.load("nuswide", str(tmp_path), side=8)
     assert pool.class_names == list(nuswide.CONCEPTS) and len(pool.ids) == 40
     for name, row, pixels in zip(pool.ids, pool.labels, pool.pixels, strict=True):
         number = int(name.removeprefix("actor/")[:4])
@@ -153,21 +153,21 @@ def test_nuswide_is_read_as_published(published, tmp_path):
     small = Protocol(query_per_class=1, train_per_class=0, database="rest", counts=(0, 21, 19))
     assert split(pool, small).checksum == split(pool, small).checksum
     with pytest.raises(UserError, match=r"counts on \(10500, 2100, 193734\)"):
-        split(pool, sources.protocol("nuswide", "nuswide_21"))
+        split(pool, datasets.protocol("nuswide", "nuswide_21"))
 
 
 def test_nuswide_is_read_from_lists_of_21_labels(tmp_path):
     folder = tmp_path / "downloads" / "manual" / "nuswide"
     rows = {name: [(path, (*row, *[0] * 18)) for path, row in rows] for name, rows in LISTS.items()}
     write_lists(folder, rows)
-    pool = sources.load("nuswide", str(tmp_path), side=8)
+    pool = datasets.load("nuswide", str(tmp_path), side=8)
     assert pool.labels.shape == (5, 21) and len(split(pool, LISTED).database) == 3
 
 
 def test_nuswide_lists_of_other_labels_are_refused(tmp_path):
     write_lists(tmp_path / "downloads" / "manual" / "nuswide", LISTS)
     with pytest.raises(UserError, match="lists of 3 labels, expected 21"):
-        sources.load("nuswide", str(tmp_path))
+        datasets.load("nuswide", str(tmp_path))
 
 
 def shorten(folder):
@@ -204,7 +204,7 @@ def repeat_name(folder):
 def test_a_damaged_nuswide_is_one_clear_line(published, tmp_path, damage):
     message = damage(published[0])
     with pytest.raises(UserError, match=message) as error:
-        sources.load("nuswide", str(tmp_path))
+        datasets.load("nuswide", str(tmp_path))
     assert "\n" not in str(error.value) and not list(tmp_path.rglob("dataset_info.json"))
 
 
@@ -216,7 +216,7 @@ def test_mirflickr_is_read_as_published(tmp_path):
         (truth / f"{name}.txt").write_text(lines)
     for number in (1, 2, 3):
         jpeg(folder / f"im{number}.jpg")
-    pool = sources.load("mirflickr", str(tmp_path), side=8)
+    pool = datasets.load("mirflickr", str(tmp_path), side=8)
     assert pool.class_names == ["sky", "tree"]
     labels = dict(zip(pool.ids, pool.labels.tolist(), strict=True))
     assert labels == {"im1.jpg": [1, 0], "im3.jpg": [1, 1]}
@@ -229,10 +229,10 @@ def test_a_damaged_mirflickr_is_one_clear_line(tmp_path):
     truth = tmp_path / "downloads" / "manual" / "mirflickr" / "mirflickr25k_annotations_v080"
     truth.mkdir(parents=True)
     with pytest.raises(UserError, match="expected mirflickr25k_annotations_v080/"):
-        sources.load("mirflickr", str(tmp_path))
+        datasets.load("mirflickr", str(tmp_path))
     (truth / "sky.txt").write_text("1\n1\n")
     with pytest.raises(UserError, match="sky.txt: expected the number of an image a line"):
-        sources.load("mirflickr", str(tmp_path))
+        datasets.load("mirflickr", str(tmp_path))
 
 
 class Imagenet2012(tfds.core.GeneratorBasedBuilder):
@@ -267,7 +267,7 @@ class Imagenet2012(tfds.core.GeneratorBasedBuilder):
 
 def test_imagenet100_is_taken_out_of_imagenet2012(tmp_path):
     Imagenet2012(data_dir=tmp_path, file_format="array_record").download_and_prepare()
-    pool = sources.load("imagenet100", str(tmp_path), side=16)
+    pool = datasets.load("imagenet100", str(tmp_path), side=16)
     assert pool.pixels.shape == (10, 16, 16, 3) and len(pool.class_names) == 100
     labels = dict(zip(pool.ids, pool.labels.argmax(axis=1), strict=True))
     assert labels["train/n00000007.JPEG"] == 7 and labels["train/n00000003.JPEG"] == 2
@@ -278,7 +278,7 @@ def test_imagenet100_is_taken_out_of_imagenet2012(tmp_path):
     assert (pool.labels[own.train].sum(axis=0)[[2, 7]] == 3).all()
     assert set(own.train) <= set(own.database)
     with pytest.raises(UserError, match=r"counts on \(13000, 5000, 128503\)"):
-        split(pool, sources.protocol("imagenet100", "imagenet100"))
+        split(pool, datasets.protocol("imagenet100", "imagenet100"))
 
 
 def test_imagenet100_is_read_from_lists(tmp_path):
@@ -286,19 +286,19 @@ def test_imagenet100_is_read_from_lists(tmp_path):
         name: [(path, (*row[:1], *[0] * 99)) for path, row in rows] for name, rows in LISTS.items()
     }
     write_lists(tmp_path / "downloads" / "manual" / "imagenet100", rows)
-    pool = sources.load("imagenet100", str(tmp_path), side=8)
+    pool = datasets.load("imagenet100", str(tmp_path), side=8)
     assert pool.class_names == list(imagenet100.CLASSES)
     assert len(split(pool, LISTED).train) == 2
 
 
 def test_imagenet100_says_what_it_needs(tmp_path):
     with pytest.raises(UserError, match="imagenet2012 is not prepared under .*tfds build"):
-        sources.load("imagenet100", str(tmp_path))
+        datasets.load("imagenet100", str(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["coco", "voc2012", "mirflickr", "nuswide", "imagenet100"])
 def test_first_protocols_are_what_configs_take(name):
-    chosen = sources.defaults(name)
-    dataset = sources.describe(name)
+    chosen = datasets.defaults(name)
+    dataset = datasets.describe(name)
     assert chosen["protocol"] in dataset.protocols and len(chosen["mean"]) == 3
     assert json.dumps(chosen)

@@ -2,12 +2,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash.data import mosaics, protocols, sources
+from jaxhash.data import datasets, mosaics, protocols
 from jaxhash.data.sets import digits
 
 
 def test_mosaics_show_the_digits_that_they_are_labelled_with(data_dir):
-    pool = sources.load("mosaics", data_dir)
+    pool = datasets.load("mosaics", data_dir)
     assert pool.pixels.shape == (4000, 16, 16, 1) and pool.class_names == list("0123456789")
     pixels, classes = digits.images()
     known = {image.tobytes(): label for image, label in zip(pixels, classes, strict=True)}
@@ -20,8 +20,8 @@ def test_mosaics_show_the_digits_that_they_are_labelled_with(data_dir):
 
 
 def test_mosaics_are_split_as_their_protocol_says(data_dir):
-    pool = sources.load("mosaics", data_dir)
-    protocol = sources.protocol("mosaics", "mosaics")
+    pool = datasets.load("mosaics", data_dir)
+    protocol = datasets.protocol("mosaics", "mosaics")
     split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed=0)
     assert tuple(map(len, split[:3])) == protocol.counts
     assert (pool.labels[split.query].sum(axis=0) >= 10).all()
@@ -32,7 +32,7 @@ def test_mosaics_of_colour_images_come_from_the_copy_of_cifar10(prepared, monkey
     from jaxhash.data.sets import cifar10_mosaics
 
     monkeypatch.setattr(cifar10_mosaics, "COUNT", 12)
-    source, pool = (sources.load(name, str(prepared)) for name in ("cifar10", "cifar10_mosaics"))
+    source, pool = (datasets.load(name, str(prepared)) for name in ("cifar10", "cifar10_mosaics"))
     assert pool.pixels.shape == (12, 64, 64, 3)
     tiles = source.pixels[mosaics.draw(source.labels.argmax(axis=1), 12)[3]]
     row = list(pool.ids).index("mosaic_00003")

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash.data import order
+from jaxhash.data import sampler
 from jaxhash.errors import UserError
 
 
@@ -11,16 +11,16 @@ from jaxhash.errors import UserError
 def test_an_epoch_shows_no_image_twice(seed, epoch, size, batch_size):
     batch_size = min(batch_size, size)
     steps = size // batch_size
-    shown = [order.shuffled(seed, epoch * steps + i, size, batch_size) for i in range(steps)]
+    shown = [sampler.shuffled(seed, epoch * steps + i, size, batch_size) for i in range(steps)]
     shown = np.concatenate(shown)
     assert len(set(shown)) == len(shown) == steps * batch_size
     assert shown.min() >= 0 and shown.max() < size
 
 
-@pytest.mark.parametrize("name", order.ORDERS)
+@pytest.mark.parametrize("name", sampler.ORDERS)
 def test_seeds_and_epochs_differ_and_a_step_can_be_repeated(name):
     labels = np.eye(10, dtype=np.uint8)[np.arange(100) % 10]
-    orders = [order.build(name, seed, labels, 50) for seed in (0, 1)]
+    orders = [sampler.build(name, seed, labels, 50) for seed in (0, 1)]
     batches = [own(step).tolist() for own in orders for step in (0, 2)]
     assert len({tuple(batch) for batch in batches}) == 4
     assert orders[1](2).tolist() == batches[3]
@@ -30,14 +30,14 @@ def test_seeds_and_epochs_differ_and_a_step_can_be_repeated(name):
 def test_balanced_batches_hold_each_class_alike(seed, sizes):
     classes = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     labels = np.eye(len(sizes), dtype=np.uint8)[classes]
-    own = order.build("class_balanced", seed, labels, 2 * len(sizes))
+    own = sampler.build("class_balanced", seed, labels, 2 * len(sizes))
     for step in range(6):
         assert (labels[own(step)].sum(axis=0) == 2).all()
 
 
 def test_balanced_epochs_show_every_image_of_even_classes_once():
     labels = np.eye(4, dtype=np.uint8)[np.random.RandomState(0).permutation(40) % 4]
-    own = order.build("class_balanced", 3, labels, 8)
+    own = sampler.build("class_balanced", 3, labels, 8)
     for epoch in range(3):
         shown = np.concatenate([own(5 * epoch + step) for step in range(5)])
         assert sorted(shown) == list(range(40))
@@ -55,4 +55,4 @@ def test_balanced_epochs_show_every_image_of_even_classes_once():
 )
 def test_batches_that_cannot_be_filled_are_refused(name, batch, labels, message):
     with pytest.raises(UserError, match=message):
-        order.build(name, 0, labels.astype(np.uint8), batch)
+        sampler.build(name, 0, labels.astype(np.uint8), batch)

@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from jaxhash.data import protocols, sources
+from jaxhash.data import datasets, protocols
 from jaxhash.errors import UserError
 
 RANDOM = np.random.RandomState(0)
@@ -44,7 +44,7 @@ def photos(tmp_path):
 
 def split(pool):
     return protocols.split(
-        sources.protocol("folder", "own"), pool.labels, pool.parts, pool.ids, seed=0
+        datasets.protocol("folder", "own"), pool.labels, pool.parts, pool.ids, seed=0
     )
 
 
@@ -53,7 +53,7 @@ def cut(path):
 
 
 def test_a_folder_of_classes_is_read_and_split(photos, capsys):
-    pool = sources.load("folder", str(photos), side=16)
+    pool = datasets.load("folder", str(photos), side=16)
     assert pool.pixels.shape == (12, 16, 16, 3) and pool.pixels.dtype == np.uint8
     assert pool.class_names == ["cat", "dog", "green bird"]
     row = list(pool.ids).index("green bird/é2.bmp")
@@ -72,7 +72,7 @@ def test_files_that_are_no_pictures_are_counted_and_listed(photos, capsys):
     (photos / "dog" / "Thumbs.db").write_bytes(b"\x00" * 100)
     (photos / "dog" / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     for _ in range(2):  # when it is prepared, and whenever it is read
-        pool = sources.load("folder", str(photos), side=8)
+        pool = datasets.load("folder", str(photos), side=8)
         printed = capsys.readouterr().out
         assert printed.startswith("folder: 3 files could not be read and are left out, ")
     listed = printed.split()[-1]
@@ -82,10 +82,10 @@ def test_files_that_are_no_pictures_are_counted_and_listed(photos, capsys):
 
 
 def test_a_changed_folder_is_prepared_anew(photos, home):
-    sources.load("folder", str(photos), side=8)
+    datasets.load("folder", str(photos), side=8)
     (photos / "cat" / "0.jpg").unlink()
     picture(photos / "cat" / "1.jpg", size=(40, 40))
-    pool = sources.load("folder", str(photos), side=8)
+    pool = datasets.load("folder", str(photos), side=8)
     assert len(pool.ids) == 11 and len(list((home / "jaxhash").iterdir())) == 2
     with Image.open(photos / "cat" / "1.jpg") as image:
         expected = image.resize((8, 8), Image.Resampling.BILINEAR)
@@ -105,7 +105,7 @@ def test_folders_that_hold_no_images_are_refused(tmp_path, home):
         ("texts", "none of 1 files is a picture"),
     ]:
         with pytest.raises(UserError, match=message) as error:
-            sources.load("folder", folder and str(tmp_path / folder))
+            datasets.load("folder", folder and str(tmp_path / folder))
         assert "\n" not in str(error.value)
     assert not list(home.rglob("dataset_info.json"))
 
@@ -135,7 +135,7 @@ ROWS = [
 
 
 def test_a_table_with_splits_is_read_as_it_says(shots):
-    pool = sources.load("manifest", str(table(shots / "list.csv", *ROWS)), side=8)
+    pool = datasets.load("manifest", str(table(shots / "list.csv", *ROWS)), side=8)
     assert pool.class_names == ["cat", "dog", "outdoors"]
     own = split(pool)
     assert list(pool.ids[own.query]) == ["shots/0.jpg"]
@@ -147,7 +147,7 @@ def test_a_table_with_splits_is_read_as_it_says(shots):
 
 def test_training_images_are_searched_where_no_database_is_named(shots):
     rows = [(path, labels, "query" if "0" in path else "train") for path, labels, _ in ROWS]
-    own = split(sources.load("manifest", str(table(shots / "list.csv", *rows)), side=8))
+    own = split(datasets.load("manifest", str(table(shots / "list.csv", *rows)), side=8))
     assert len(own.query) == 1 and set(own.database) == set(own.train) and len(own.train) == 4
 
 
@@ -155,7 +155,7 @@ def test_a_parquet_table_may_hold_lists(shots):
     paths, labels = [row[0] for row in ROWS], [["cat"], ["cat", "dog"], ["dog"], [], ["dog"]]
     columns = pyarrow.table({"path": paths, "labels": labels})
     pyarrow.parquet.write_table(columns, shots / "manifest.parquet")
-    pool = sources.load("manifest", str(shots), side=8)
+    pool = datasets.load("manifest", str(shots), side=8)
     assert sorted(pool.labels.sum(axis=1)) == [0, 1, 1, 1, 2]
     own = split(pool)
     assert (len(own.query), len(own.train)) == (1, 4)  # a tenth, and at least one
@@ -182,7 +182,7 @@ def test_a_parquet_table_may_hold_lists(shots):
 def test_damaged_tables_are_one_clear_line(shots, rows, columns, message):
     path = table(shots / "list.csv", *rows, columns=("path", "labels", "split")[:columns])
     with pytest.raises(UserError, match=message) as error:
-        sources.load("manifest", str(path))
+        datasets.load("manifest", str(path))
     assert "\n" not in str(error.value)
 
 
@@ -196,5 +196,5 @@ def test_tables_that_are_none_are_refused(tmp_path):
         ("", "expected a table"),
     ]:
         with pytest.raises(UserError, match=message) as error:
-            sources.load("manifest", str(tmp_path / name))
+            datasets.load("manifest", str(tmp_path / name))
         assert "\n" not in str(error.value)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxhash.data import protocols, sources
+from jaxhash.data import datasets, protocols
 from jaxhash.errors import UserError
 
 
@@ -25,14 +25,14 @@ def pool(name):
 PROTOCOLS = [
     (dataset, name)
     for dataset in ("cifar10", "digits")
-    for name in sources.describe(dataset).protocols
+    for name in datasets.describe(dataset).protocols
 ]
 
 
 @pytest.mark.parametrize(("dataset", "name"), PROTOCOLS)
 def test_counts_classes_and_disjointness(dataset, name):
     labels, parts, ids = pool(dataset)
-    protocol = sources.protocol(dataset, name)
+    protocol = datasets.protocol(dataset, name)
     split = protocols.split(protocol, labels, parts, ids, seed=0)
     assert tuple(map(len, split[:3])) == protocol.counts
     for group in split[:3]:
@@ -47,7 +47,7 @@ def test_counts_classes_and_disjointness(dataset, name):
 def test_the_two_cifar_databases_differ_by_the_training_images():
     labels, parts, ids = pool("cifar10")
     rest, whole = (
-        protocols.split(sources.protocol("cifar10", name), labels, parts, ids, seed=3)
+        protocols.split(datasets.protocol("cifar10", name), labels, parts, ids, seed=3)
         for name in ("cifar10_54k", "cifar10_59k")
     )
     assert np.array_equal(rest.train, whole.train) and np.array_equal(rest.query, whole.query)
@@ -56,13 +56,13 @@ def test_the_two_cifar_databases_differ_by_the_training_images():
 
 def test_the_official_split_follows_the_parts():
     labels, parts, ids = pool("cifar10")
-    split = protocols.split(sources.protocol("cifar10", "cifar10_official"), labels, parts, ids, 0)
+    split = protocols.split(datasets.protocol("cifar10", "cifar10_official"), labels, parts, ids, 0)
     assert set(parts[split.query]) == {"test"} and set(parts[split.database]) == {"train"}
 
 
 def test_a_seed_gives_one_split_for_ever():
     labels, parts, ids = pool("digits")
-    protocol = sources.protocol("digits", "digits")
+    protocol = datasets.protocol("digits", "digits")
     first, again, other = (protocols.split(protocol, labels, parts, ids, s) for s in (0, 0, 1))
     assert first.checksum == again.checksum == "3a2f5c2adcb75184"
     assert first.checksum != other.checksum
@@ -71,7 +71,7 @@ def test_a_seed_gives_one_split_for_ever():
 
 def test_a_pool_of_another_size_is_refused():
     labels, parts, ids = pool("digits")
-    protocol = sources.protocol("digits", "digits")
+    protocol = datasets.protocol("digits", "digits")
     with pytest.raises(UserError, match=r"\(1000, 100, 687\).*counts on \(1000, 100, 697\)"):
         protocols.split(protocol, labels[:-10], parts[:-10], ids[:-10], 0)
 
@@ -80,14 +80,14 @@ def test_two_images_of_one_name_are_refused():
     labels, parts, ids = pool("digits")
     ids[1] = ids[0]
     with pytest.raises(UserError, match="names two images alike"):
-        protocols.split(sources.protocol("digits", "digits"), labels, parts, ids, 0)
+        protocols.split(datasets.protocol("digits", "digits"), labels, parts, ids, 0)
 
 
 def test_unknown_names_are_refused():
     with pytest.raises(UserError, match="did you mean cifar10"):
-        sources.describe("cifar01")
+        datasets.describe("cifar01")
     with pytest.raises(UserError, match="did you mean cifar10_official"):
-        sources.protocol("cifar10", "cifar10_oficial")
+        datasets.protocol("cifar10", "cifar10_oficial")
 
 
 @st.composite

@@ -6,14 +6,14 @@ import time
 import numpy as np
 import pytest
 
-from jaxhash.data import sources
+from jaxhash.data import datasets
 from jaxhash.errors import UserError
 
 
 def test_digits_are_those_of_scikit_learn(data_dir):
     from sklearn.datasets import load_digits
 
-    pool = sources.load("digits", data_dir)
+    pool = datasets.load("digits", data_dir)
     digits = load_digits()
     assert pool.pixels.shape == (1797, 8, 8, 1) and pool.pixels.dtype == np.uint8
     number = [int(name.removeprefix("digit_")) for name in pool.ids]
@@ -23,7 +23,7 @@ def test_digits_are_those_of_scikit_learn(data_dir):
 
 
 def test_a_prepared_copy_is_read_whole(prepared):
-    pool = sources.load("cifar10", str(prepared))
+    pool = datasets.load("cifar10", str(prepared))
     assert pool.pixels.shape == (30, 32, 32, 3)
     assert (pool.parts == "test").sum() == 10
     first = list(pool.ids).index("train_00007")
@@ -34,7 +34,7 @@ def test_a_prepared_copy_is_read_whole(prepared):
 def test_absent_data_are_reported_within_seconds(tmp_path):
     start = time.monotonic()
     with pytest.raises(UserError, match=r"data\.dir.*jaxhash\[prepare\].*quickstart") as error:
-        sources.load("cifar10", str(tmp_path / "nowhere"))
+        datasets.load("cifar10", str(tmp_path / "nowhere"))
     assert time.monotonic() - start < 10
     assert "\n" not in str(error.value)
     assert not (tmp_path / "nowhere").exists()
@@ -79,14 +79,14 @@ def miscount(folder):
 def test_damaged_data_are_one_clear_line(prepared, damage):
     damage(prepared / "cifar10" / "3.0.2")
     with pytest.raises(UserError, match=r"3\.0\.2: damaged.*prepare the data set again") as error:
-        sources.load("cifar10", str(prepared))
+        datasets.load("cifar10", str(prepared))
     assert "\n" not in str(error.value)
 
 
 def test_a_data_dir_that_cannot_be_written_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
-        sources.load("digits", str(tmp_path / "file"))
+        datasets.load("digits", str(tmp_path / "file"))
 
 
 def test_reading_and_preparing_import_no_tensorflow(tmp_path):

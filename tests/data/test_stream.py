@@ -8,7 +8,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxhash.data import order, sources, stored, stream
+from jaxhash.data import datasets, loader, sampler
+from jaxhash.data.images import stored
 from jaxhash.errors import UserError
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.training import loop
@@ -19,7 +20,7 @@ from jaxhash.training.experiment import Experiment
 def pools(tmp_path_factory):
     """The digits in memory, and on disk."""
     folder = str(tmp_path_factory.mktemp("tfds"))
-    return sources.load("digits", folder), sources.load("digits", folder, resident_bytes=0)
+    return datasets.load("digits", folder), datasets.load("digits", folder, resident_bytes=0)
 
 
 def test_stored_images_are_indexed_like_an_array(pools):
@@ -30,22 +31,22 @@ def test_stored_images_are_indexed_like_an_array(pools):
         assert np.array_equal(on_disk[index], pixels[index])
     some = on_disk.select(np.array([9, 2, 4]))
     assert len(some) == 3 and np.array_equal(some[1:], pixels[[2, 4]])
-    assert np.array_equal(stream.take(on_disk, np.arange(1797)[::-1]), pixels[::-1])
+    assert np.array_equal(loader.take(on_disk, np.arange(1797)[::-1]), pixels[::-1])
 
 
 def test_images_of_several_parts_are_one_array(prepared):
-    pixels = sources.load("cifar10", str(prepared)).pixels
-    on_disk = sources.load("cifar10", str(prepared), resident_bytes=0).pixels
+    pixels = datasets.load("cifar10", str(prepared)).pixels
+    on_disk = datasets.load("cifar10", str(prepared), resident_bytes=0).pixels
     assert np.array_equal(on_disk[[25, 3, 29, 0]], pixels[[25, 3, 29, 0]])
 
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_starts_anywhere_and_keeps_the_order(pools, workers):
     pixels, on_disk = (pool.pixels for pool in pools)
-    own = order.build("shuffled", 3, pools[0].labels, batch_size=100)
+    own = sampler.build("shuffled", 3, pools[0].labels, batch_size=100)
     steps = range(5, 24)  # over the end of the first epoch
     seen = 0
-    streams = (stream.read(source, own, steps, workers) for source in (pixels, on_disk))
+    streams = (loader.read(source, own, steps, workers) for source in (pixels, on_disk))
     for expected, got in zip(*streams, strict=True):
         assert np.array_equal(got, expected)
         seen += 1
@@ -54,12 +55,12 @@ def test_a_stream_starts_anywhere_and_keeps_the_order(pools, workers):
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_records_damaged_under_way_are_one_clear_line(prepared, workers):
-    on_disk = sources.load("cifar10", str(prepared), resident_bytes=0).pixels
+    on_disk = datasets.load("cifar10", str(prepared), resident_bytes=0).pixels
     for path in prepared.rglob("*train.array_record*"):
         content = bytearray(path.read_bytes())
         content[1000:3000] = bytes(2000)
         path.write_bytes(content)
-    images = stream.read(on_disk, lambda step: slice(10 * step, 10 * step + 10), range(3), workers)
+    images = loader.read(on_disk, lambda step: slice(10 * step, 10 * step + 10), range(3), workers)
     with pytest.raises(UserError, match="damaged.*prepare the data set again") as error:
         list(images)
     assert "\n" not in str(error.value)

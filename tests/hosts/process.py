@@ -9,7 +9,7 @@ import signal
 from pathlib import Path
 
 from jaxhash import main
-from jaxhash.data import order
+from jaxhash.data import sampler
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.training import loop
@@ -20,7 +20,7 @@ def begin():
     backbones.__path__.append(str(Path(__file__).parent / "backbones"))
     loop._draw = lambda *arguments: None
     name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
-    shuffled, steps = order.shuffled, []
+    shuffled, steps = sampler.shuffled, []
 
     def faulty(*arguments):
         steps.append(arguments)
@@ -30,7 +30,7 @@ def begin():
             os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
         return shuffled(*arguments)
 
-    order.shuffled = faulty
+    sampler.shuffled = faulty
     main.run()
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxhash.data import sources
+from jaxhash.data import datasets
 from jaxhash.report import lengths, table
 from jaxhash.runs import results
 
@@ -38,4 +38,4 @@ def test_every_number_carries_where_it_comes_from(path):
     for name in ("protocol", "split_checksum", "seed", "weights", "bits", "config"):
         assert run[name] is not None
     assert "+" in run["provenance"]["code"] and "dirty" not in run["provenance"]["code"]
-    sources.protocol(run["dataset"], run["protocol"])
+    datasets.protocol(run["dataset"], run["protocol"])

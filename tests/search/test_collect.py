@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from jaxhash.data import protocols, sources
+from jaxhash.data import datasets, protocols
 from jaxhash.encoders.batches import compiled
 from jaxhash.errors import UserError
 from jaxhash.search import decode, origins, uploads
@@ -214,7 +214,7 @@ def test_a_prepared_data_set(tmp_path, data_dir):
     collection = Collection(tmp_path, encoder)
     report = collection.collect("tfds:digits", data_dir, batch_size=512)
     assert report.encoded == collection.index.count() == 1797
-    pool = sources.load("digits", data_dir)
+    pool = datasets.load("digits", data_dir)
     item = collection.index.get([f"digits/{pool.ids[5]}"])[0]
     assert (item.code == compiled(encoder, 4)(pool.pixels[5:6])[0]).all()
     assert shown(item.metadata) == {"label": pool.class_names[pool.labels[5].argmax()]}
@@ -235,7 +235,7 @@ def test_a_prepared_data_set(tmp_path, data_dir):
 
 
 def test_the_database_of_a_protocol(data_dir):
-    pool, rule = sources.load("digits", data_dir), sources.protocol("digits", "digits")
+    pool, rule = datasets.load("digits", data_dir), datasets.protocol("digits", "digits")
     for seed in (0, 1):
         origin = origins.find("tfds:digits/digits", data_dir, seed)
         split = protocols.split(rule, pool.labels, pool.parts, pool.ids, seed)

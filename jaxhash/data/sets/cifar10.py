@@ -1,7 +1,7 @@
 """CIFAR-10 (Krizhevsky, 2009): 60,000 images of 32 x 32 pixels in 10 classes."""
 
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.sources import DataSet
 
 
 def build() -> DataSet:

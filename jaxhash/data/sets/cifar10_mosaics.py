@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from jaxhash.data import mosaics, sources
-from jaxhash.data.prepare import Contents
+from jaxhash.data import datasets, mosaics
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.sources import DataSet
+from jaxhash.data.tfds_builder import Contents
 
 COUNT = 20_000
 
@@ -38,6 +38,6 @@ def contents(root: Path) -> Contents:
     Raises:
       UserError: there is none.
     """
-    pool = sources.load("cifar10", str(root))
+    pool = datasets.load("cifar10", str(root))
     entries = mosaics.entries(pool.pixels, pool.labels.argmax(axis=1), COUNT)
     return Contents(pool.class_names, entries, shape=(64, 64))

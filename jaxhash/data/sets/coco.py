@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from jaxhash.data import lists
-from jaxhash.data.prepare import Contents, originals
+from jaxhash.data import list_files
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.sources import DataSet
+from jaxhash.data.tfds_builder import Contents, originals
 
 
 def build() -> DataSet:
@@ -40,4 +40,4 @@ def build() -> DataSet:
 
 def contents(root: Path) -> Contents:
     """Reads the lists; raises UserError where they are missing or damaged."""
-    return lists.contents(originals(root, "coco"))
+    return list_files.contents(originals(root, "coco"))

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from jaxhash.data import own
-from jaxhash.data.prepare import Contents, Entry
-from jaxhash.data.sources import DataSet
+from jaxhash.data import user_images
+from jaxhash.data.datasets import DataSet
+from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
 
@@ -22,7 +22,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/folder",
         parts=("train",),
         contents=contents,
-        protocols=own.PROTOCOLS,
+        protocols=user_images.PROTOCOLS,
         own=True,
     )
 
@@ -42,4 +42,4 @@ def contents(root: Path) -> Contents:
             name = file.relative_to(root)
             if not file.is_dir() and not any(part.startswith(".") for part in name.parts):
                 entries.append(Entry(name.as_posix(), file, (number,)))
-    return own.contents(root, [folder.name for folder in folders], entries)
+    return user_images.contents(root, [folder.name for folder in folders], entries)

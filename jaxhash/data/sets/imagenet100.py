@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxhash.data import lists, sources
-from jaxhash.data.prepare import Contents, Entry, originals
+from jaxhash.data import datasets, list_files
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import DATABASE, QUERY, Protocol
-from jaxhash.data.sources import DataSet
+from jaxhash.data.tfds_builder import Contents, Entry, originals
 
 # WordNet numbers, as in the published lists of HashNet (Cao et al., ICCV 2017), which the papers
 # after it share; sorted, which is the order of their labels.
@@ -153,16 +153,16 @@ def contents(root: Path) -> Contents:
       UserError: neither is there, or it is damaged.
     """
     folder = originals(root, "imagenet100", required=False)
-    if lists.present(folder):
-        return lists.contents(folder, CLASSES)
-    known = sources.class_names("imagenet2012", root)
+    if list_files.present(folder):
+        return list_files.contents(folder, CLASSES)
+    known = datasets.class_names("imagenet2012", root)
     return Contents(CLASSES, _entries(root, known))
 
 
 def _entries(root: Path, known: list[str]) -> Iterator[Entry]:
     wanted = np.isin(known, CLASSES)
     for split, part in (("train", DATABASE), ("validation", QUERY)):
-        for example in sources.examples("imagenet2012", root, split):
+        for example in datasets.examples("imagenet2012", root, split):
             if wanted[example["label"]]:
                 name = known[example["label"]]
                 file = example["file_name"].decode()

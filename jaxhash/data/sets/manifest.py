@@ -5,9 +5,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxhash.data import own
-from jaxhash.data.prepare import Contents, Entry
-from jaxhash.data.sources import DataSet
+from jaxhash.data import user_images
+from jaxhash.data.datasets import DataSet
+from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
 NAMES = ("manifest.csv", "manifest.parquet")
@@ -30,7 +30,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/manifest",
         parts=("train",),
         contents=contents,
-        protocols=own.PROTOCOLS,
+        protocols=user_images.PROTOCOLS,
         own=True,
     )
 
@@ -62,7 +62,7 @@ def contents(root: Path) -> Contents:
         Entry(name, table.parent / name, [number[label] for label in labels], part)
         for name, labels, part in rows
     ]
-    return own.contents(table, classes, entries)
+    return user_images.contents(table, classes, entries)
 
 
 def _part(where: str, split: str) -> str:

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from jaxhash.data import lists
-from jaxhash.data.prepare import Contents, Entry, originals
+from jaxhash.data import list_files
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.sources import DataSet
+from jaxhash.data.tfds_builder import Contents, Entry, originals
 from jaxhash.errors import UserError
 
 ANNOTATIONS = "mirflickr25k_annotations_v080"
@@ -44,8 +44,8 @@ def contents(root: Path) -> Contents:
       UserError: neither is there, or it is damaged.
     """
     folder = originals(root, "mirflickr")
-    if lists.present(folder):
-        return lists.contents(folder)
+    if list_files.present(folder):
+        return list_files.contents(folder)
     files = sorted((folder / ANNOTATIONS).glob("*.txt"))
     # "_r1": the label in a stricter sense.
     files = [file for file in files if "README" not in file.name and "_r1" not in file.name]
@@ -62,7 +62,7 @@ def contents(root: Path) -> Contents:
         for line in lines:
             labels.setdefault(int(line), []).append(number)
     names = [f"im{image}.jpg" for image in sorted(labels)]
-    found = lists.locate(folder, names, among=(".", "mirflickr", "images"))
+    found = list_files.locate(folder, names, among=(".", "mirflickr", "images"))
     entries = [
         Entry(name, file, labels[image])
         for name, file, image in zip(names, found, sorted(labels), strict=True)

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxhash.data import lists
-from jaxhash.data.prepare import Contents, Entry, originals
+from jaxhash.data import list_files
+from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.sources import DataSet
+from jaxhash.data.tfds_builder import Contents, Entry, originals
 from jaxhash.errors import UserError
 
 CONCEPTS = (
@@ -45,8 +45,8 @@ def build() -> DataSet:
 def contents(root: Path) -> Contents:
     """Reads the published layout, or list files; raises UserError where neither is whole."""
     folder = originals(root, "nuswide")
-    if lists.present(folder):
-        listed = lists.contents(folder)  # published lists do not name their labels
+    if list_files.present(folder):
+        listed = list_files.contents(folder)  # published lists do not name their labels
         if len(listed.classes) != len(CONCEPTS):
             raise UserError(f"{folder}: lists of {len(listed.classes)} labels, expected 21")
         return listed
@@ -61,7 +61,7 @@ def contents(root: Path) -> Contents:
     columns = []
     for concept in CONCEPTS:
         path = folder / "Groundtruth" / "AllLabels" / f"Labels_{concept}.txt"
-        columns.append(lists.read_zeros_and_ones(path))
+        columns.append(list_files.read_zeros_and_ones(path))
         if len(columns[-1]) != len(paths):
             raise UserError(
                 f"{path}: {len(columns[-1])} lines where {listed.name} has {len(paths)}"
@@ -72,7 +72,7 @@ def contents(root: Path) -> Contents:
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise UserError(f"{listed}: {twice} comes twice; remove one of the lines everywhere")
-    files = lists.locate(folder, names, among=(".", "Flickr", "images"))
+    files = list_files.locate(folder, names, among=(".", "Flickr", "images"))
     entries = [
         Entry(name, file, np.flatnonzero(labels[row]).tolist())
         for name, file, row in zip(names, files, kept, strict=True)

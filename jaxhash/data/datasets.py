@@ -12,9 +12,9 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxhash import registry
-from jaxhash.data import prepare, protocols, stream
+from jaxhash.data import loader, protocols, tfds_builder
 from jaxhash.data.augment import IMAGENET_MEAN, IMAGENET_STD
-from jaxhash.data.stored import AS_BYTES, StoredImages, damaged
+from jaxhash.data.images.stored import AS_BYTES, StoredImages, damaged
 from jaxhash.errors import UserError, nearest
 
 CHUNK = 2_000
@@ -37,7 +37,7 @@ class DataSet:
     tfds_name: str
     parts: tuple[str, ...]
     protocols: Mapping[str, protocols.Protocol]
-    contents: Callable[[Path], prepare.Contents] | None = None
+    contents: Callable[[Path], tfds_builder.Contents] | None = None
     channels: int = 3
     own: bool = False
 
@@ -49,7 +49,7 @@ class Pool(NamedTuple):
     [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names. class_names: l names.
     """
 
-    pixels: stream.Pixels
+    pixels: loader.Pixels
     labels: np.ndarray
     parts: np.ndarray
     ids: np.ndarray
@@ -118,7 +118,7 @@ def load(
         root = _root(data_dir)
         folder = _prepared_folder(root / dataset.tfds_name)
         if folder is None and dataset.contents is not None:
-            prepare.write(dataset.contents(root), name, root)
+            tfds_builder.write(dataset.contents(root), name, root)
             folder = _prepared_folder(root / dataset.tfds_name)
     if folder is None:
         raise _absent(name, dataset.tfds_name, root)
@@ -156,7 +156,7 @@ def _prepare_own(name: str, dataset: DataSet, data_dir: str | None) -> tuple[Pat
     contents, root = dataset.contents(Path(data_dir).expanduser()), _root(None)
     config = f"{name}_{contents.digest}"
     if _prepared_folder(root / "jaxhash" / config) is None:
-        prepare.write(contents, config, root)
+        tfds_builder.write(contents, config, root)
     return root, _prepared_folder(root / "jaxhash" / config)
 
 
@@ -175,7 +175,7 @@ def _prepared_folder(folder: Path) -> Path | None:
 
 
 def _report_skipped(name: str, folder: Path) -> None:
-    path = folder / prepare.SKIPPED
+    path = folder / tfds_builder.SKIPPED
     if path.exists():
         count = len(path.read_text(encoding="utf-8").splitlines())
         print(f"{name}: {count:,} files could not be read and are left out, listed in {path}")
@@ -201,7 +201,7 @@ def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float) -> P
     for row, classes in enumerate(labels):
         matrix[row, classes] = 1
     if pixels.nbytes <= resident_bytes:
-        pixels = stream.take(pixels, np.arange(len(pixels)), f"decode {folder}")
+        pixels = loader.take(pixels, np.arange(len(pixels)), f"decode {folder}")
     return Pool(pixels, matrix, np.array(parts), np.array(ids), names)
 
 

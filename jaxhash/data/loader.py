@@ -1,6 +1,6 @@
 """Images step by step: out of memory, or off the disk and decoded ahead of their use, by grain.
 
-Which images a step takes is a function of the step alone (`jaxhash.data.order`), and grain is given
+Which images a step takes is a function of the step alone (`jaxhash.data.sampler`), and grain is given
 a range of steps to go through. So a stream starts at any step, and a resumed run needs no saved
 state of an iterator.
 """
@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.data.stored import StoredImages
+from jaxhash.data.images.stored import StoredImages
 from jaxhash.errors import UserError
 
 CHUNK = 500  # images at once, where all are wanted

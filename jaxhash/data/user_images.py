@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash.data.prepare import Contents, Entry
 from jaxhash.data.protocols import Protocol
+from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
 # A tenth of all images ask; all others train and are searched.

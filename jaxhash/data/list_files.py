@@ -5,8 +5,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from jaxhash.data.prepare import Contents, Entry
 from jaxhash.data.protocols import DATABASE, QUERY, TRAIN
+from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
 ROLES = (TRAIN, QUERY, DATABASE)  # train.txt, test.txt, database.txt

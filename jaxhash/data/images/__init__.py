@@ -1,0 +1,1 @@
+"""Pictures: the decoder of picture files, and images stored on disk."""
