@@ -10,7 +10,7 @@ import jinja2
 from PIL import Image
 
 from jaxhash.errors import UserError
-from jaxhash.report import figures, marks, summary, systems, table
+from jaxhash.report import figures, glyphs, summary, systems, table
 from jaxhash.runs.results import AGAIN, Run
 
 MANY = 20  # a table of a run a row is folded where it is longer
@@ -117,8 +117,8 @@ def _content(runs: list[Run]) -> dict[str, Any]:
             "seeds": len({run.results["seed"] for run in runs}),
             "data": ", ".join(sorted({run.results["dataset"] for run in runs})),
         },
-        "legend": [(marks.swatch(system.style), system.label) for system in found],
-        "landmarks": marks.swatch(len(found), landmark=True) if figures.landmarks(found) else "",
+        "legend": [(glyphs.swatch(system.style), system.label) for system in found],
+        "landmarks": glyphs.swatch(len(found), landmark=True) if figures.landmarks(found) else "",
         "every_run": summary.every_run(found),
         "over_seeds": summary.over_seeds(found),
         "curves": figures.against_bits(found) + figures.curves(found),

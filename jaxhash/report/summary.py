@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from jaxhash import config as configs
-from jaxhash.report import marks, papers, systems, table
+from jaxhash.report import glyphs, papers, systems, table
 from jaxhash.report.systems import System
 from jaxhash.runs.results import Run
 
@@ -46,11 +46,11 @@ def every_run(found: Sequence[System]) -> Table:
             numbers, start = run.results, (run.results["at_start"] or {}).get("map")
             paper = papers.figure(numbers["name"], numbers["bits"])
             ends = numbers.get("map_interval")
-            gauge = marks.gauge(numbers["map"], system.style, start, paper, ends)
+            gauge = glyphs.gauge(numbers["map"], system.style, start, paper, ends)
             at = f" at {numbers['map_at']}" if numbers.get("map_at") else ""
             rows.append(
                 [
-                    Cell(run.label, picture=marks.swatch(system.style)),
+                    Cell(run.label, picture=glyphs.swatch(system.style)),
                     Cell(_four(numbers["map"]) + at, _interval(ends)),
                     Cell("", picture=gauge),
                     Cell(_four(start)),
@@ -85,7 +85,9 @@ def over_seeds(found: Sequence[System]) -> Table | None:
             codes, steps = first.get("db_codes", "network"), f"{first['steps']:,}"
             paper = _four(papers.figure(first["name"], bits))
             texts = (str(bits), *spreads, seeds, paper, first["protocol"], codes, steps)
-            rows.append([Cell(system.label, picture=marks.swatch(system.style)), *map(Cell, texts)])
+            rows.append(
+                [Cell(system.label, picture=glyphs.swatch(system.style)), *map(Cell, texts)]
+            )
     return Table("Mean and deviation over seeds", (*titles, "steps"), rows)
 
 
@@ -100,7 +102,7 @@ def balance(found: Sequence[System]) -> Table:
             used = run.results.get("codes_in_use")
             shown = (ratios[0], ratios[len(ratios) // 2], ratios[-1])
             picture = Cell(
-                "", f"{min(shares):.2f} to {max(shares):.2f}", marks.bars(shares, system.style)
+                "", f"{min(shares):.2f} to {max(shares):.2f}", glyphs.bars(shares, system.style)
             )
             texts = [f"{ratio:.2f}" for ratio in shown]
             texts.append("" if used is None else f"{used:,}")
