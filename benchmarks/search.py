@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxhash.search.engines import open_index
-from jaxhash.search.index import Item
+from jaxhash.search.index.engines import open_index
+from jaxhash.search.index.interface import Item
 
 BATCH = 10_000
 MODEL = "random codes"

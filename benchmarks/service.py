@@ -67,10 +67,10 @@ def serve(folder: Path, count: int, config: str) -> None:
     from jaxhash.encoders import encoder  # noqa: PLC0415
     from jaxhash.encoders.encoder import Encoder  # noqa: PLC0415
     from jaxhash.models import hash_network  # noqa: PLC0415
-    from jaxhash.search.engines import open_index  # noqa: PLC0415
-    from jaxhash.search.index import Item  # noqa: PLC0415
-    from jaxhash.search.pictures import Pictures  # noqa: PLC0415
-    from jaxhash.search.serving import serve  # noqa: PLC0415
+    from jaxhash.search.index.engines import open_index  # noqa: PLC0415
+    from jaxhash.search.index.interface import Item  # noqa: PLC0415
+    from jaxhash.search.service.server import serve  # noqa: PLC0415
+    from jaxhash.search.service.thumbnails import Pictures  # noqa: PLC0415
 
     settings = configs.load(config)
     settings.model.bits = BITS

@@ -9,12 +9,12 @@ from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
-from jaxhash.search import origins
-from jaxhash.search.collect import Report, collect
-from jaxhash.search.decode import decode_file
-from jaxhash.search.engines import open_index
-from jaxhash.search.index import Hit, Index, shown
-from jaxhash.search.pictures import Pictures
+from jaxhash.search.collection import sources
+from jaxhash.search.collection.collect import Report, collect
+from jaxhash.search.collection.workers import decode_file
+from jaxhash.search.index.engines import open_index
+from jaxhash.search.index.interface import Hit, Index, shown
+from jaxhash.search.service.thumbnails import Pictures
 
 FOLDER = "index"  # in the workdir: the embedded index, and what is to be known of any
 DAMAGED = "damaged.txt"
@@ -28,7 +28,7 @@ def index(options: Namespace) -> None:
     workdir = Path(options.workdir).expanduser()
     encoder = open_encoder(workdir)
     data_dir = options.data_dir or encoder.data_dir
-    origin = origins.find(options.images, data_dir, options.seed)
+    origin = sources.find(options.images, data_dir, options.seed)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
     notes = workdir / FOLDER
     store = _open(options, encoder, create=True)
@@ -78,7 +78,7 @@ def query(options: Namespace) -> None:
 
 def serve(options: Namespace) -> None:
     """Serves the web page and the interface behind it."""
-    from jaxhash.search.serving import serve as run  # noqa: PLC0415  extras of its own
+    from jaxhash.search.service.server import serve as run  # noqa: PLC0415  extras of its own
 
     workdir = Path(options.workdir).expanduser()
     encoder = open_encoder(workdir)
@@ -99,8 +99,8 @@ def _pictures(notes: Path, images: str | None, data_dir: str | None) -> Pictures
     added = notes / "added"
     if images is None:
         return Pictures(added)
-    if images.startswith(origins.PREPARED):
-        return Pictures(added, pixels=origins.PreparedPixels(images, data_dir))
+    if images.startswith(sources.PREPARED):
+        return Pictures(added, pixels=sources.PreparedPixels(images, data_dir))
     root = Path(images).expanduser()
     if not root.is_dir():
         raise UserError(f"--images={images}: no such folder; expected where the pictures lie")

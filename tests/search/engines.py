@@ -7,8 +7,8 @@ import uuid
 import numpy as np
 import pytest
 
-from jaxhash.search.engines import open_index
-from jaxhash.search.index import Item
+from jaxhash.search.index.engines import open_index
+from jaxhash.search.index.interface import Item
 
 MILVUS = os.environ.get("JAXHASH_TEST_MILVUS")  # milvus://127.0.0.1:19530
 needs_milvus = pytest.mark.skipif(not MILVUS, reason="no Milvus: JAXHASH_TEST_MILVUS is not set")

@@ -18,13 +18,12 @@ from jaxhash import config as configs
 from jaxhash.encoders import encoder
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
-from jaxhash.search import uploads
-from jaxhash.search.engines import open_index
-from jaxhash.search.guard import Limits
-from jaxhash.search.index import Item
-from jaxhash.search.network import Network
-from jaxhash.search.pictures import Pictures
-from jaxhash.search.service import create_app
+from jaxhash.search.index.engines import open_index
+from jaxhash.search.index.interface import Item
+from jaxhash.search.service.app import create_app, uploads
+from jaxhash.search.service.middleware import Limits
+from jaxhash.search.service.network import Network
+from jaxhash.search.service.thumbnails import Pictures
 
 BITS = 12
 LIMITS = Limits(max_bytes=2**20, max_pixels=1_000_000)

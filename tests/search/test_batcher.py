@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jaxhash.search.batcher import Batcher, Busy
+from jaxhash.search.service.batching import Batcher, Busy
 
 
 def run(work, story, **options):

@@ -8,11 +8,12 @@ import pytest
 from jaxhash.data import datasets, protocols
 from jaxhash.encoders.batches import compiled
 from jaxhash.errors import UserError
-from jaxhash.search import decode, origins, uploads
-from jaxhash.search.collect import collect
-from jaxhash.search.embedded import Embedded
-from jaxhash.search.index import shown
-from jaxhash.search.pictures import Pictures
+from jaxhash.search.collection import sources, workers
+from jaxhash.search.collection.collect import collect
+from jaxhash.search.index.embedded import Embedded
+from jaxhash.search.index.interface import shown
+from jaxhash.search.service.app import uploads
+from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 
 
@@ -35,7 +36,7 @@ class Collection:
         return self._encode(pixels)
 
     def collect(self, images=None, data_dir=None, **options):
-        origin = origins.find(str(images or self.folder), data_dir)
+        origin = sources.find(str(images or self.folder), data_dir)
         channels = len(self.encoder.augment.mean)
         options = {"size": 8, "channels": channels, "batch_size": 4} | options
         return collect(origin, self.index, self.encode, **options)
@@ -126,12 +127,12 @@ def test_workers_decode_what_one_process_does(collection, monkeypatch):
     (collection.folder / "b/broken.gif").write_text("no")
     collection.collect()
     alone = collection.index.items()
-    paths = [entry.place for entry in origins.find(str(collection.folder), None).entries]
-    monkeypatch.setattr(decode, "FEW", 1)
-    monkeypatch.setattr(decode, "CHUNK", 2)
-    monkeypatch.setattr(decode, "AHEAD", 1)
-    found = list(decode.decode_files(paths, 8, 3, workers=2))
-    expected = [decode.decode_file(path, 8, 3) for path in paths]
+    paths = [entry.place for entry in sources.find(str(collection.folder), None).entries]
+    monkeypatch.setattr(workers, "FEW", 1)
+    monkeypatch.setattr(workers, "CHUNK", 2)
+    monkeypatch.setattr(workers, "AHEAD", 1)
+    found = list(workers.decode_files(paths, 8, 3, workers=2))
+    expected = [workers.decode_file(path, 8, 3) for path in paths]
     assert len(found) == len(expected) == 12
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -143,8 +144,8 @@ def test_workers_decode_what_one_process_does(collection, monkeypatch):
 
 
 def test_a_worker_that_is_killed_is_told_in_one_line(collection, monkeypatch):
-    monkeypatch.setattr(decode, "FEW", 1)
-    monkeypatch.setattr(decode, "partial", lambda work, **_: _die)
+    monkeypatch.setattr(workers, "FEW", 1)
+    monkeypatch.setattr(workers, "partial", lambda work, **_: _die)
     with pytest.raises(UserError, match="was killed, perhaps for want of memory"):
         collection.collect(workers=1)
 
@@ -206,7 +207,7 @@ def test_a_manifest_that_is_none(tmp_path, text, message):
     table = tmp_path / "table.csv"
     table.write_bytes(text.encode(errors="surrogateescape"))
     with pytest.raises(UserError, match=message):
-        origins.find(str(table), None)
+        sources.find(str(table), None)
 
 
 def test_a_prepared_data_set(tmp_path, data_dir):
@@ -228,7 +229,7 @@ def test_a_prepared_data_set(tmp_path, data_dir):
     with pytest.raises(UserError, match="did you mean digits?"):
         collection.collect("tfds:digit", data_dir)
     collection.index.close()
-    pixels = origins.PreparedPixels("tfds:digits", data_dir)
+    pixels = sources.PreparedPixels("tfds:digits", data_dir)
     pictures = Pictures(tmp_path / "added", pixels=pixels)
     assert (np.asarray(pictures.read(item.id)) == pool.pixels[5, ..., 0]).all()
     assert pictures.read("digits/nowhere") is None and len(pixels) == 1797
@@ -237,7 +238,7 @@ def test_a_prepared_data_set(tmp_path, data_dir):
 def test_the_database_of_a_protocol(data_dir):
     pool, rule = datasets.load("digits", data_dir), datasets.protocol("digits", "digits")
     for seed in (0, 1):
-        origin = origins.find("tfds:digits/digits", data_dir, seed)
+        origin = sources.find("tfds:digits/digits", data_dir, seed)
         split = protocols.split(rule, pool.labels, pool.parts, pool.ids, seed)
         expected = [f"digits/{id}" for id in pool.ids[split.database]]
         assert [entry.id for entry in origin.entries] == expected
@@ -246,8 +247,8 @@ def test_the_database_of_a_protocol(data_dir):
 def test_no_images(tmp_path):
     (tmp_path / "a.txt").write_text("")
     with pytest.raises(UserError, match="no images found .1 other files.; looked for .bmp"):
-        origins.find(str(tmp_path), None)
+        sources.find(str(tmp_path), None)
     with pytest.raises(UserError, match="a file; expected a folder, a .csv"):
-        origins.find(str(tmp_path / "a.txt"), None)
+        sources.find(str(tmp_path / "a.txt"), None)
     with pytest.raises(UserError, match="no such folder; expected"):
-        origins.find(str(tmp_path / "nowhere"), None)
+        sources.find(str(tmp_path / "nowhere"), None)

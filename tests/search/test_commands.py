@@ -15,9 +15,9 @@ from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints
-from jaxhash.search import uploads
 from jaxhash.search.__main__ import main
-from jaxhash.search.embedded import Embedded
+from jaxhash.search.index.embedded import Embedded
+from jaxhash.search.service.app import uploads
 from tests.search import small
 
 ROOT = Path(__file__).parents[2]

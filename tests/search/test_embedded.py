@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from jaxhash.errors import UserError
-from jaxhash.search import embedded
-from jaxhash.search.embedded import FILE, Embedded
-from jaxhash.search.index import Item
+from jaxhash.search.index.embedded import FILE, Embedded
+from jaxhash.search.index.interface import Item, embedded
 from tests.search.engines import BruteForce, answers, make, same
 
 KILLS = 12
@@ -26,7 +25,7 @@ WRITER = """
 import random, sys
 from pathlib import Path
 from tests.search.engines import make
-from jaxhash.search.embedded import Embedded
+from jaxhash.search.index.embedded import Embedded
 folder, seed = Path(sys.argv[1]), int(sys.argv[2])
 index, choose = Embedded(folder, 48, "m"), random.Random(seed)
 for step in range(10**9):

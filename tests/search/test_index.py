@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxhash.errors import UserError
-from jaxhash.search.index import Item
+from jaxhash.search.index.interface import Item
 from tests.search.engines import ENGINES, LABELS, BruteForce, Places, answers, make, same
 
 FILTERS = (None, {"label": LABELS[2]}, {"label": LABELS[4], "half": "a"}, {"label": "none such"})

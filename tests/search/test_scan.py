@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxhash.metrics import hamming
-from jaxhash.search import scan
+from jaxhash.search.index.interface import scan
 
 
 class FromTheEnd:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from jaxhash.errors import UserError
-from jaxhash.search.guard import Access, Limits
-from jaxhash.search.pictures import Pictures
-from jaxhash.search.serving import check_access, serve
+from jaxhash.search.service.middleware import Access, Limits
+from jaxhash.search.service.server import check_access, serve
+from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 from tests.search.small import picture, saved
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from jaxhash.search.guard import Access
+from jaxhash.search.service.middleware import Access
 from tests.search import small
 from tests.search.small import LIMITS, picture, saved
 from tests.search.test_service import refused, search
@@ -125,7 +125,7 @@ def test_a_body_that_dribbles_in_is_given_up(place):
 SERVE = """
 from pathlib import Path
 from tests.search import small
-from jaxhash.search.serving import serve
+from jaxhash.search.service.server import serve
 place = small.place(Path(FOLDER), small.tiny_network("none"), 0)
 serve(small.tiny_encoder("none"), place.index, place.pictures, port=0)
 """

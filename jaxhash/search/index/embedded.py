@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.errors import UserError
-from jaxhash.search.index import Hit, Item, check_identity, checked, checked_queries, possible
-from jaxhash.search.rows import Rows
-from jaxhash.search.scan import Scan
+from jaxhash.search.index.interface import (
+    Hit,
+    Item,
+    check_identity,
+    checked,
+    checked_queries,
+    possible,
+)
+from jaxhash.search.index.rows import Rows
+from jaxhash.search.index.scan import Scan
 
 FILE = "codes.sqlite"
 LOGGED = 10_000  # changes that a reader catches up with one by one; beyond, it reads all again
@@ -26,7 +33,7 @@ create table if not exists change (number integer primary key autoincrement, id 
 
 
 class Embedded:
-    """An index in a folder; see `jaxhash.search.index.Index`.
+    """An index in a folder; see `jaxhash.search.index.interface.Index`.
 
     A call that changes it is one transaction, on disk when it returns; killed before, it leaves
     nothing. Searches run over memory, which catches up with the file at the next query, whichever

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jaxhash.search import index
+from jaxhash.search.index.interface import interface
 
 
 class Item(BaseModel):
@@ -15,9 +15,11 @@ class Item(BaseModel):
     metadata: dict[str, str]
 
     @classmethod
-    def of(cls, item: index.Item) -> "Item":
+    def of(cls, item: interface.Item) -> "Item":
         """Converts from the index."""
-        return cls(id=item.id, code=item.code.tobytes().hex(), metadata=index.shown(item.metadata))
+        return cls(
+            id=item.id, code=item.code.tobytes().hex(), metadata=interface.shown(item.metadata)
+        )
 
 
 class Hit(Item):
@@ -34,7 +36,7 @@ class Found(BaseModel):
     total: int = Field(description="How many there are; more than `hits` where a radius has many.")
 
     @classmethod
-    def of(cls, code: bytes, hits: list[index.Hit], most: int) -> "Found":
+    def of(cls, code: bytes, hits: list[interface.Hit], most: int) -> "Found":
         """Converts from the index; keeps `most` hits."""
         shown = [
             Hit(distance=int(hit.distance), **Item.of(hit.item).model_dump()) for hit in hits[:most]

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Reques
 from fastapi.responses import Response
 from pydantic import Json
 
-from jaxhash.search import messages, uploads
-from jaxhash.search.index import ID_LENGTH, OWN, Index, Item, possible, shown
-from jaxhash.search.messages import PICTURES, problems
-from jaxhash.search.pictures import encoded
-from jaxhash.search.searcher import Query as Asked
-from jaxhash.search.searcher import Searcher
+from jaxhash.search.index.interface import ID_LENGTH, OWN, Index, Item, possible, shown
+from jaxhash.search.service.app import schemas, uploads
+from jaxhash.search.service.schemas import PICTURES, problems
+from jaxhash.search.service.searcher import Query as Asked
+from jaxhash.search.service.searcher import Searcher
+from jaxhash.search.service.thumbnails import encoded
 
 MAX_HITS = 1000
 LOOKS, SAMPLE = 50, 20  # `about` looks at the metadata of so many items at so many places
@@ -64,11 +64,11 @@ Wanted = Annotated[Callable[[bytes], Asked], Depends(wanted)]
 
 
 @router.get("/about", responses=problems())
-async def about(work: Work) -> messages.About:
+async def about(work: Work) -> schemas.About:
     """Says what this service is, and what it accepts."""
     count = await work.on_index(work.index.count)
     found = await work.on_index(_sample, work.index)
-    return messages.About(
+    return schemas.About(
         model=work.index.model,
         bits=work.index.bits,
         images=count,
@@ -81,14 +81,14 @@ async def about(work: Work) -> messages.About:
 
 
 @router.post("/search", responses=problems(400, 415))
-async def search(image: Upload, work: Work, asked: Wanted) -> messages.Found:
+async def search(image: Upload, work: Work, asked: Wanted) -> schemas.Found:
     """Finds what looks like a picture that you send."""
     _, prepared = await work.decode(image.file)
     return await _find(work, asked((await work.code(prepared)).tobytes()))
 
 
 @router.get("/similar", responses=problems(404))
-async def similar(id: Id, work: Work, asked: Wanted) -> messages.Found:
+async def similar(id: Id, work: Work, asked: Wanted) -> schemas.Found:
     """Finds what looks like a picture of the collection, itself among it."""
     item = await _item(work, id)
     return await _find(work, asked(item.code.tobytes()))
@@ -100,11 +100,11 @@ async def browse(
     where: Where,
     after: Annotated[str, Query(max_length=ID_LENGTH)] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_HITS)] = 60,
-) -> messages.Page:
+) -> schemas.Page:
     """Lists the collection in the order of ids, a page at a time."""
     items = await work.on_index(work.index.items, after, limit + 1, where or None)
-    shown = [messages.Item.of(item) for item in items[:limit]]
-    return messages.Page(items=shown, next=shown[-1].id if len(items) > limit else None)
+    shown = [schemas.Item.of(item) for item in items[:limit]]
+    return schemas.Page(items=shown, next=shown[-1].id if len(items) > limit else None)
 
 
 @router.post("/items", status_code=201, responses=problems(400, 415))
@@ -119,7 +119,7 @@ async def add(
         Json[dict[str, str]] | None,
         Form(max_length=4096, description="A JSON object of texts."),
     ] = None,
-) -> messages.Item:
+) -> schemas.Item:
     """Adds a picture to the collection; one whose id is there already takes its place."""
     metadata = metadata or {}
     if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
@@ -136,17 +136,17 @@ async def add(
         work.index.add([item])
 
     await work.on_index(keep)
-    return messages.Item.of(item)
+    return schemas.Item.of(item)
 
 
 @router.get("/item", responses=problems(404))
-async def item(id: Id, work: Work) -> messages.Item:
+async def item(id: Id, work: Work) -> schemas.Item:
     """Describes one picture of the collection."""
-    return messages.Item.of(await _item(work, id))
+    return schemas.Item.of(await _item(work, id))
 
 
 @router.delete("/item", responses=problems(404))
-async def delete(id: Id, work: Work) -> messages.Deleted:
+async def delete(id: Id, work: Work) -> schemas.Deleted:
     """Deletes a picture from the collection; a file in the folder that was indexed stays."""
 
     def forget() -> int:
@@ -157,7 +157,7 @@ async def delete(id: Id, work: Work) -> messages.Deleted:
 
     if not await work.on_index(forget):
         raise HTTPException(404, "there is no picture of this id")
-    return messages.Deleted(deleted=1)
+    return schemas.Deleted(deleted=1)
 
 
 @router.get("/picture", response_class=Response, responses={**PICTURES, **problems(404)})
@@ -220,8 +220,8 @@ async def _overlay(work: Searcher, picture, prepared) -> Response:
     return Response(data, media_type=kind)
 
 
-async def _find(work: Searcher, query: Asked) -> messages.Found:
-    return messages.Found.of(query.code, await work.find(query), MAX_HITS)
+async def _find(work: Searcher, query: Asked) -> schemas.Found:
+    return schemas.Found.of(query.code, await work.find(query), MAX_HITS)
 
 
 async def _item(work: Searcher, id: str) -> Item:

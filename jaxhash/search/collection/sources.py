@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxhash.data import datasets, protocols
 from jaxhash.errors import UserError
-from jaxhash.search.decode import decode_files
-from jaxhash.search.index import OWN
+from jaxhash.search.collection.workers import decode_files
+from jaxhash.search.index.interface import OWN
 
 PREPARED = "tfds:"
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")

@@ -11,7 +11,14 @@ import numpy as np
 
 from jaxhash.errors import UserError
 from jaxhash.metrics import hamming
-from jaxhash.search.index import Hit, Item, check_identity, checked, checked_queries, possible
+from jaxhash.search.index.interface import (
+    Hit,
+    Item,
+    check_identity,
+    checked,
+    checked_queries,
+    possible,
+)
 
 TOKEN = "JAXHASH_MILVUS_TOKEN"  # environment variable with user:password or an API key
 MAX_HITS = 16_384  # of Milvus, for one query
@@ -25,7 +32,7 @@ SETTLED_SECONDS = 6
 
 
 class Milvus:
-    """An index in a collection of Milvus; see `jaxhash.search.index.Index`.
+    """An index in a collection of Milvus; see `jaxhash.search.index.interface.Index`.
 
     A call that changes it is in the log of the cluster when it returns; a large one in pieces, so
     that a client killed in the middle leaves the first of them. Milvus chooses among ties as it

@@ -8,11 +8,11 @@ import uvicorn
 
 from jaxhash.encoders.encoder import ImageEncoder
 from jaxhash.errors import UserError
-from jaxhash.search.guard import Access, Limits
-from jaxhash.search.index import Index
-from jaxhash.search.network import Network
-from jaxhash.search.pictures import Pictures
-from jaxhash.search.service import create_app
+from jaxhash.search.index.interface import Index
+from jaxhash.search.service.app import create_app
+from jaxhash.search.service.middleware import Access, Limits
+from jaxhash.search.service.network import Network
+from jaxhash.search.service.thumbnails import Pictures
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 GRACE_SECONDS = 10

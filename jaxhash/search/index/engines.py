@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from jaxhash.errors import UserError
-from jaxhash.search.index import Index
+from jaxhash.search.index.interface import Index
 
 MILVUS = re.compile(r"milvus://(?P<host>[^/]+:\d+)/(?P<collection>[A-Za-z_][A-Za-z0-9_]{0,254})")
 
@@ -24,7 +24,7 @@ def open_index(address: str | Path, bits: int, model: str, create: bool = True) 
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(address))
     if not scheme:
-        from jaxhash.search.embedded import Embedded  # noqa: PLC0415  engines are extras
+        from jaxhash.search.index.embedded import Embedded  # noqa: PLC0415  engines are extras
 
         return Embedded(Path(address).expanduser(), bits, model, create)
     if scheme[1] != "milvus":
@@ -38,6 +38,6 @@ def open_index(address: str | Path, bits: int, model: str, create: bool = True) 
             f"--index={address}: expected milvus://host:port/collection, the collection of "
             "letters, digits and _"
         )
-    from jaxhash.search.milvus import Milvus  # noqa: PLC0415
+    from jaxhash.search.index.milvus import Milvus  # noqa: PLC0415
 
     return Milvus(match["host"], match["collection"], bits, model, create)

@@ -1,6 +1,6 @@
 """Image search over HTTP: the page, the routes, health and metrics, behind a guard.
 
-`jaxhash.search.serving` puts it on a port.
+`jaxhash.search.service.server` puts it on a port.
 """
 
 import contextlib
@@ -14,16 +14,16 @@ from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
 from jaxhash.errors import UserError
-from jaxhash.search.batcher import Busy
-from jaxhash.search.guard import Access, Guard, Limits
-from jaxhash.search.index import Index
-from jaxhash.search.messages import Health, Problem, problems
-from jaxhash.search.meters import Meters
-from jaxhash.search.network import Network
-from jaxhash.search.pictures import Pictures
-from jaxhash.search.routes import router
-from jaxhash.search.searcher import Searcher
-from jaxhash.search.uploads import Refused
+from jaxhash.search.index.interface import Index
+from jaxhash.search.service.batching import Busy
+from jaxhash.search.service.metrics import Meters
+from jaxhash.search.service.middleware import Access, Guard, Limits
+from jaxhash.search.service.network import Network
+from jaxhash.search.service.routes import router
+from jaxhash.search.service.schemas import Health, Problem, problems
+from jaxhash.search.service.searcher import Searcher
+from jaxhash.search.service.thumbnails import Pictures
+from jaxhash.search.service.uploads import Refused
 
 LOG = logging.getLogger(__name__)
 PAGE = Path(__file__).parent / "page"

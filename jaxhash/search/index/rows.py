@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from jaxhash.search.index import Item
-from jaxhash.search.scan import Scan
+from jaxhash.search.index.interface import Item
+from jaxhash.search.index.scan import Scan
 
 
 class Rows:

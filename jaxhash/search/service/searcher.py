@@ -10,13 +10,13 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
-from jaxhash.search import uploads
-from jaxhash.search.batcher import Batcher
-from jaxhash.search.guard import Limits
-from jaxhash.search.index import Hit, Index
-from jaxhash.search.meters import Meters
-from jaxhash.search.network import Network
-from jaxhash.search.pictures import Pictures
+from jaxhash.search.index.interface import Hit, Index
+from jaxhash.search.service.app import uploads
+from jaxhash.search.service.batching import Batcher
+from jaxhash.search.service.metrics import Meters
+from jaxhash.search.service.middleware import Limits
+from jaxhash.search.service.network import Network
+from jaxhash.search.service.thumbnails import Pictures
 
 Result = TypeVar("Result")
 DECODERS = 4

@@ -11,8 +11,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jaxhash.search.meters import Meters
-from jaxhash.search.uploads import MAX_BYTES, MAX_PIXELS
+from jaxhash.search.service.metrics import Meters
+from jaxhash.search.service.uploads import MAX_BYTES, MAX_PIXELS
 
 LOG = logging.getLogger(__name__)
 HEADERS = {

@@ -1,0 +1,1 @@
+"""Indexes of binary codes: one interface, an embedded engine and Milvus."""
