@@ -16,8 +16,8 @@ from pathlib import Path
 
 from jaxhash.cli import command_line, overrides
 from jaxhash.grid import expand, local, slurm
+from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
-from jaxhash.grid.show import Progress
 from jaxhash.report import lengths
 from jaxhash.runs import results, workdir
 

@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from jaxhash.errors import UserError
+from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
-from jaxhash.grid.show import Progress
 from jaxhash.training.preemption import Stopping
 
 POLL = 0.2  # seconds

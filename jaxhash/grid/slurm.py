@@ -13,8 +13,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from jaxhash.errors import UserError
+from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
-from jaxhash.grid.show import Progress
 from jaxhash.runs import workdir
 from jaxhash.training.preemption import Stopping
 

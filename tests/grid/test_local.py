@@ -12,8 +12,8 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.grid import local
+from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
-from jaxhash.grid.show import Progress
 from tests.grid import small
 
 GOOD = "import json; (folder / 'results.json').write_text(json.dumps({'map': 0.5}))"

@@ -11,7 +11,7 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.grid import slurm
-from jaxhash.grid.show import Progress
+from jaxhash.grid.progress import Progress
 from tests.grid import small
 from tests.grid.test_local import BAD, GOOD, script, wait_for
 
