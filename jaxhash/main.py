@@ -83,7 +83,7 @@ def _run() -> None:
     if _MODE.value == "explain":
         if not _IMAGES.value:
             raise UserError("--mode=explain needs --images=PATH,PATH,...")
-        print(f"see {explain.explain_checkpoint(_WORKDIR.value, _IMAGES.value)}")
+        print(f"see {attention_maps.explain_checkpoint(_WORKDIR.value, _IMAGES.value)}")
         return
     if _MODE.value == "evaluate":
         loop.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)

@@ -9,9 +9,10 @@ from ml_collections import ConfigDict
 
 from jaxhash.encoders import exported
 from jaxhash.encoders.encoder import Encoder
-from jaxhash.runs import provenance, results, workdir
+from jaxhash.runs import provenance, workdir
+from jaxhash.runs.results import read
 
-TEMPLATE = "card.md"
+TEMPLATE = "model_card.md"
 SHOWN = {  # of results.json, with the words of the table
     "map_index": "mAP, ties broken by place in the database",
     "precision_at_radius_2": "precision within Hamming radius 2",
@@ -34,11 +35,11 @@ def write(encoder: Encoder, folder: Path) -> str:
     """
     config, results = encoder.config, None
     if (folder / workdir.RESULTS).exists():
-        results = results.read([folder])[0].results
+        results = read([folder])[0].results
         if results["steps"] != encoder.step:  # trained further since, or not to the end
             results = None
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = (files("jaxhash") / TEMPLATE).read_text(encoding="utf-8")
+    template = (files("jaxhash.encoders") / TEMPLATE).read_text(encoding="utf-8")
     return environment.from_string(template).render(
         encoder=encoder,
         data=config.data,

@@ -85,7 +85,7 @@ def _read(label: str, file: Path) -> Run:
         rows = metrics_log.read(file.parent)
     except (OSError, ValueError):
         raise UserError(
-            f"{file.parent / writer.METRICS}: damaged; delete it to go without"
+            f"{file.parent / metrics_log.METRICS}: damaged; delete it to go without"
         ) from None
     rows = [row for row in rows if isinstance(row, dict) and number(row.get("step"))]
     pictures = {name: file.parent / name for name in PICTURES}

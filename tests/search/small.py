@@ -20,7 +20,8 @@ from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Item
-from jaxhash.search.service.app import create_app, uploads
+from jaxhash.search.service import uploads
+from jaxhash.search.service.app import create_app
 from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.network import Network
 from jaxhash.search.service.thumbnails import Pictures

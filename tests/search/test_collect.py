@@ -12,7 +12,7 @@ from jaxhash.search.collection import sources, workers
 from jaxhash.search.collection.collect import collect
 from jaxhash.search.index.embedded import Embedded
 from jaxhash.search.index.interface import shown
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 

@@ -17,7 +17,7 @@ from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.embedded import Embedded
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 from tests.search import small
 
 ROOT = Path(__file__).parents[2]

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from jaxhash.errors import UserError
+from jaxhash.search.index import embedded
 from jaxhash.search.index.embedded import FILE, Embedded
-from jaxhash.search.index.interface import Item, embedded
+from jaxhash.search.index.interface import Item
 from tests.search.engines import BruteForce, answers, make, same
 
 KILLS = 12

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from jaxhash.errors import UserError
-from jaxhash.search.index.interface import engines, milvus
+from jaxhash.search.index import engines, milvus
 from tests.search.engines import LABELS, MILVUS, BruteForce, Places, answers, make, needs_milvus
 
 

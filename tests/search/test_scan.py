@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxhash.metrics import hamming
-from jaxhash.search.index.interface import scan
+from jaxhash.search.index import scan
 
 
 class FromTheEnd:

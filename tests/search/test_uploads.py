@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 from tests.search.small import picture, saved
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><rect width="9" height="9"/></svg>'

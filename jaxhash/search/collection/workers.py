@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.errors import UserError
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 
 CHUNK = 16  # files a worker takes at a time
 AHEAD = 4  # chunks a worker that wait or are decoded, so that memory stays bounded

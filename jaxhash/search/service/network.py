@@ -9,7 +9,7 @@ from PIL import Image
 
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.encoder import ImageEncoder
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 
 OVERLAY_SIDE = 512
 OPACITY = 200  # of 255, where attention is strongest

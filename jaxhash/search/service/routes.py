@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from pydantic import Json
 
 from jaxhash.search.index.interface import ID_LENGTH, OWN, Index, Item, possible, shown
-from jaxhash.search.service.app import schemas, uploads
+from jaxhash.search.service import schemas, uploads
 from jaxhash.search.service.schemas import PICTURES, problems
 from jaxhash.search.service.searcher import Query as Asked
 from jaxhash.search.service.searcher import Searcher

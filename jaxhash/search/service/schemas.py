@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from jaxhash.search.index.interface import interface
+from jaxhash.search.index import interface
 
 
 class Item(BaseModel):

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from jaxhash.search.index.interface import Hit, Index
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 from jaxhash.search.service.batching import Batcher
 from jaxhash.search.service.metrics import Meters
 from jaxhash.search.service.middleware import Limits

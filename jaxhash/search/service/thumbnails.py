@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jaxhash.search.service.app import uploads
+from jaxhash.search.service import uploads
 
 SMALL = 128  # pixels; a picture no larger is passed on without loss
 KEPT_SIDE = 2048
