@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxhash import config as configs
-from jaxhash.encoders import encoder
+from jaxhash.data import augment as augmentation
 from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
@@ -52,7 +52,7 @@ def measure(path: str, batch_size: int) -> tuple[float, float, int]:
     blank = jnp.zeros((1, size, size, channels))
     variables = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))
     encode = compiled(
-        Encoder(config, network, variables, encoder.augment(config), step=0), batch_size
+        Encoder(config, network, variables, augmentation.build(config.data), step=0), batch_size
     )
     pixels = np.random.RandomState(0).randint(
         0, 256, (batch_size, size, size, channels), dtype=np.uint8

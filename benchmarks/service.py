@@ -64,7 +64,7 @@ def serve(folder: Path, count: int, config: str) -> None:
     import jax.numpy as jnp  # noqa: PLC0415
 
     from jaxhash import config as configs  # noqa: PLC0415
-    from jaxhash.encoders import encoder  # noqa: PLC0415
+    from jaxhash.data import augment as augmentation  # noqa: PLC0415
     from jaxhash.encoders.encoder import Encoder  # noqa: PLC0415
     from jaxhash.models import hash_network  # noqa: PLC0415
     from jaxhash.search.index.engines import open_index  # noqa: PLC0415
@@ -77,7 +77,9 @@ def serve(folder: Path, count: int, config: str) -> None:
     network = hash_network.build(settings.model, labels=10)
     size, channels = settings.data.size, len(settings.data.mean)
     variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
-    made = Encoder(settings, network, jax.device_get(variables), encoder.augment(settings), step=0)
+    made = Encoder(
+        settings, network, jax.device_get(variables), augmentation.build(settings.data), step=0
+    )
     codes = np.random.RandomState(0).randint(0, 256, (count, BITS // 8), np.uint8)
     index = open_index(folder / "index", BITS, "random")
     for start in range(0, count, 10_000):

@@ -15,8 +15,8 @@ epochs. It needs a GPU, and torchvision's weights as a file: save them with
 "alexnet.safetensors")`.
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
-outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs: some
-minutes on two CPU cores. Not comparable.
+outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:
+some minutes on two CPU cores. Not comparable.
 """
 
 from ml_collections import ConfigDict

@@ -4,8 +4,8 @@
 
 Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
 (of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
-place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/models/attention; danet and
-none are the rows D and R), scale (paper, small, tiny).
+place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/models/attention;
+danet and none are the rows D and R), scale (paper, small, tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -18,8 +18,8 @@ alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
 
 scale=small: the same objective from random weights, at a size that two CPU cores can bear. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
-hash layer are normalised over the batch (`jaxhash/models/heads` says why); random crops and flips; Adam
-up to 1e-3 in one cycle of 22 epochs, about 15 minutes. Not comparable with the paper.
+hash layer are normalised over the batch (`jaxhash/models/heads` says why); random crops and flips;
+Adam up to 1e-3 in one cycle of 22 epochs, about 15 minutes. Not comparable with the paper.
 
 scale=tiny: half of that width, and 12 epochs, about four minutes; for the ablation's many runs.
 """

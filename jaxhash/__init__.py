@@ -1,47 +1,51 @@
 """Deep hashing with attention, in JAX: networks that turn a picture into a few bits.
 
 Every name of `__all__` is imported when it is first used, so that `import jaxhash` is quick and
-needs no JAX. Modules are offered under their own names; one loss, attention mechanism, backbone or
+needs no JAX. Packages are offered under their own names; one loss, attention mechanism, backbone or
 head is one module of its package, as in `from jaxhash.losses import dhida`.
 
 >>> import jaxhash
->>> float(jaxhash.models.quantizers.sign(jaxhash.models.quantizers.piecewise(-3.0)))
+>>> from jaxhash.models import quantizers
+>>> float(quantizers.sign(quantizers.piecewise(-3.0)))
 -1.0
+>>> jaxhash.Task.__name__
+'Task'
 """
 
 import importlib
 
 _MODULES = (
-    "attention",  # mechanisms, each a pure function and a Linen module
-    "backbones",  # trunks of networks, and the converter of pretrained weights
     "config",  # configurations, as configs/ makes them
-    "encode",  # images to packed codes, in batches over the devices
-    "evaluate",  # codes to every number of a results table
-    "heads",  # hash layers
+    "data",  # data sets, their splits, the order of batches, augmentation
+    "encoders",  # a trained network to use: codes, attention maps, export
     "losses",  # objectives
     "metrics",  # Hamming distances, rankings, curves
-    "model",  # backbone, attention and head as one network
-    "quantize",  # from real outputs to bits, with straight-through gradients
-    "train",  # the training loop of the command line
+    "models",  # networks: attention, backbones, heads, quantizers, pretrained weights
+    "training",  # the loop of the command line, and its parts
 )
 _FROM = {
     "Augment": "data.augment",
     "Coded": "metrics.hamming",
     "Codes": "losses",
-    "Encoder": "encoder",
-    "Exported": "exported",
+    "Encoder": "encoders.encoder",
+    "Experiment": "training.experiment",
+    "Exported": "encoders.exported",
     "HashLoss": "losses",
-    "HashModel": "model",
-    "Outputs": "heads",
+    "HashModel": "models.hash_network",
+    "Outputs": "models.heads",
+    "Replicas": "distributed.devices",
     "Task": "losses",
+    "TrainState": "training.state",
     "UserError": "errors",
-    "compiled": "encode",
+    "compiled": "encoders.batches",
     "distances": "metrics.hamming",
-    "evaluate_checkpoint": "train",
-    "export_encoder": "artefact",
-    "mean_average_precision": "evaluate",
-    "open_encoder": "encoder",
-    "train_and_evaluate": "train",
+    "evaluate": "metrics.evaluate",
+    "evaluate_checkpoint": "training.loop",
+    "export_encoder": "encoders.exporter",
+    "mean_average_precision": "metrics.evaluate",
+    "open_encoder": "encoders.encoder",
+    "train_and_evaluate": "training.loop",
+    "train_step": "training.steps",
 }
 
 __all__ = sorted([*_MODULES, *_FROM])  # noqa: PLE0605  all of it is in sight, above

@@ -65,12 +65,12 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
     if _MODE.value == "explain" and _COORDINATOR.value is not None:
         raise UserError("--mode=explain takes one process; leave out --coordinator")
-    from jaxhash.distributed import devices  # noqa: PLC0415  --help and a typing error need no jax
+    from jaxhash.distributed import processes  # noqa: PLC0415  --help and a typing error need no jax
 
-    job = devices.Job(
+    job = processes.Job(
         _COORDINATOR.value, _PROCESS.value, _PROCESSES.value, _GATHERING.value, _LOST_AFTER.value
     )
-    with devices.joined(job):
+    with processes.joined(job):
         _run()
 
 

@@ -37,7 +37,7 @@ def test_every_config_traces_a_step_at_full_size(path):
     network = hash_network.build(config.model, labels=10)
     paper = registry.find("jaxhash.losses", config.loss.name)
     loss = paper.build(**registry.options(config.loss, paper))
-    optimiser = optimizers.build(config.optim, 100)
+    optimizer = optimizers.build(config.optim, 100)
     channels = len(config.data.mean)
     data = config.data
     augment = Augment(data.size, data.pad, data.flip, data.mean, data.std)
@@ -46,14 +46,14 @@ def test_every_config_traces_a_step_at_full_size(path):
     def step():
         variables = network.init(jax.random.key(0), jnp.zeros((1, size, size, channels)))
         state = TrainState.create(
-            variables, optimiser, loss.init(Task(config.model.bits, jnp.zeros((500, 10))))
+            variables, optimizer, loss.init(Task(config.model.bits, jnp.zeros((500, 10))))
         )
         images = steps.Images(jnp.zeros((500, 32, 32, channels), jnp.uint8), jnp.zeros((500, 10)))
         one = partial(
             steps.train_step,
             model=network,
             loss=loss,
-            optimiser=optimiser,
+            optimizer=optimizer,
             augment=augment,
             seed=0,
         )
@@ -73,7 +73,7 @@ def test_every_config_says_how_to_run_it(path):
     assert f"--config=configs/{path.name}" in path.read_text()
 
 
-@pytest.mark.parametrize("package", ["losses", "attention", "backbones", "data.sets"])
+@pytest.mark.parametrize("package", ["losses", "models.attention", "models.backbones", "data.sets"])
 def test_every_part_has_a_test(package):
     text = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     for name in registry.names(f"jaxhash.{package}"):

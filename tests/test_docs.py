@@ -36,7 +36,9 @@ def test_the_pages_load_nothing_from_elsewhere(site):
         assert not ELSEWHERE.search(page.read_text()), page
 
 
-@pytest.mark.parametrize("package", ["attention", "losses", "backbones", "heads"])
+@pytest.mark.parametrize(
+    "package", ["models.attention", "losses", "models.backbones", "models.heads"]
+)
 def test_every_part_is_in_the_reference(site, package):
     text = "".join(page.read_text() for page in (site / "reference").rglob("*.html"))
     for name in registry.names(f"jaxhash.{package}"):

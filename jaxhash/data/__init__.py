@@ -1,1 +1,50 @@
-"""Data: sources (TFDS), protocols (seeded splits), the order of batches, pixels on the device."""
+"""Data: data sets, protocols (seeded splits), sampler, loader, augmentation on the device."""
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from jaxhash.data.datasets import Pool
+    from jaxhash.data.protocols import Protocol, Split
+
+# How many bytes of images, decoded, are kept in memory, and of training images on each device.
+RESIDENT_BYTES = {"auto": 4 * 2**30, "always": -1, "never": math.inf}
+
+
+class Data(NamedTuple):
+    """A data set, split by a protocol.
+
+    pool: all images. protocol: the rule. split: the train, query and database splits.
+    resident_bytes: training images that take more than this, decoded, are streamed.
+    """
+
+    pool: "Pool"
+    protocol: "Protocol"
+    split: "Split"
+    resident_bytes: float
+
+    @property
+    def train_labels(self):
+        """Returns the labels of the training images, uint8 [n l], in the order of the split."""
+        return self.pool.labels[self.split.train]
+
+
+def build(config: Any, seed: int) -> Data:
+    """Loads and splits the data set that `config.data` names.
+
+    Args:
+      config: the section `data` of a configuration.
+      seed: of the split.
+
+    Raises:
+      UserError: the data set or its protocol is unknown, the data are absent or damaged, or they do
+        not hold the images that the protocol counts on.
+    """
+    from jaxhash.data import datasets, protocols  # noqa: PLC0415  slow, and not for augmentation
+
+    protocol = datasets.protocol(config.name, config.protocol)
+    resident_bytes = RESIDENT_BYTES[config.stream]
+    side = config.stored or config.size
+    pool = datasets.load(config.name, config.dir, side, resident_bytes)
+    split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
+    return Data(pool, protocol, split, resident_bytes)

@@ -1,6 +1,6 @@
 """Pixels, inside the compiled step: uint8 in, normalised float32 out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -64,6 +64,16 @@ class Augment(NamedTuple):
             top, left = jax.random.randint(crop_key, (2,), 0, 2 * self.pad + 1)
             x = jax.lax.dynamic_slice(padded, (top, left, 0), x.shape)
         return x
+
+
+def build(config: Any) -> Augment:
+    """Builds the augmentation that `config.data` describes.
+
+    >>> from ml_collections import ConfigDict
+    >>> build(ConfigDict(dict(size=8, pad=1, flip=True, mean=(0.5,), std=(0.5,)))).size
+    8
+    """
+    return Augment(config.size, config.pad, config.flip, tuple(config.mean), tuple(config.std))
 
 
 def _per_channel(values: tuple[float, ...], x: jax.Array) -> jax.Array:

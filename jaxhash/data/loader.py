@@ -1,8 +1,8 @@
 """Images step by step: out of memory, or off the disk and decoded ahead of their use, by grain.
 
-Which images a step takes is a function of the step alone (`jaxhash.data.sampler`), and grain is given
-a range of steps to go through. So a stream starts at any step, and a resumed run needs no saved
-state of an iterator.
+Which images a step takes is a function of the step alone (`jaxhash.data.sampler`), and grain is
+given a range of steps to go through. So a stream starts at any step, and a resumed run needs no
+saved state of an iterator.
 """
 
 import os

@@ -11,16 +11,16 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from jaxhash.data.augment import Augment
 from jaxhash.encoders.encoder import Encoder
+from jaxhash.encoders.steps import attention_step
 from jaxhash.errors import UserError
 from jaxhash.models.hash_network import HashModel
 from jaxhash.report import plots
-from jaxhash.training.steps import attention_step
 
 SHOWN_NODES = 4
 PICTURE = "attention.png"
 
 
-def attention_maps(
+def compute(
     model: HashModel, variables: dict, augment: Augment, pixels: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Computes how much each position counts, at each node where attention stands.
@@ -51,7 +51,7 @@ def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> 
       path: of the PNG.
       title: above the picture.
       pictures: uint8 [h w c], of any size.
-      maps: what `attention_maps` returned for them.
+      maps: what `compute` returned for them.
     """
     chosen = np.linspace(0, len(maps) - 1, min(len(maps), SHOWN_NODES)).round().astype(int)
     nodes = [list(maps)[i] for i in chosen]
@@ -78,7 +78,7 @@ def explain_checkpoint(folder: str | Path, images: Sequence[str]) -> Path:
     read = partial(_read, channels=len(config.data.mean))
     pictures = [read(Path(image).expanduser()) for image in images]
     inputs = np.stack([_resize(picture, config.data.size) for picture in pictures])
-    maps = attention_maps(encoder.model, encoder.variables, encoder.augment, inputs)
+    maps = compute(encoder.model, encoder.variables, encoder.augment, inputs)
     if not maps:
         raise UserError(
             f"{folder}: its network has no attention (model.attention.name="

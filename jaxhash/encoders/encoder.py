@@ -11,14 +11,15 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import augment as augmentation
 from jaxhash.data.augment import Augment
+from jaxhash.encoders import steps
 from jaxhash.encoders.exported import NOTES, Exported
 from jaxhash.errors import UserError
 from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.runs import workdir
 from jaxhash.runs.checkpoints import Checkpoints
-from jaxhash.training import steps
 
 
 class ImageEncoder(Protocol):
@@ -92,7 +93,7 @@ class Encoder(NamedTuple):
         classifier = variables["params"]["head"].get("classifier")
         labels = classifier["kernel"].shape[1] if classifier else 0
         network, step = hash_network.build(config.model, labels), int(state["step"])
-        return cls(config, network, variables, augment(config), step)
+        return cls(config, network, variables, augmentation.build(config.data), step)
 
     @property
     def bits(self) -> int:
@@ -122,11 +123,11 @@ class Encoder(NamedTuple):
         return tuple(node for node in self.model.attention if node in shown)
 
     def encode(self, variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
-        """Encodes images: see `jaxhash.training.steps.encode_step`."""
+        """Encodes images: see `jaxhash.encoders.steps.encode_step`."""
         return steps.encode_step(variables, pixels, model=self.model, augment=self.augment)
 
     def attend(self, variables: dict[str, Any], pixels: jax.Array) -> dict[str, jax.Array]:
-        """Computes attention maps: see `jaxhash.training.steps.attention_step`."""
+        """Computes attention maps: see `jaxhash.encoders.steps.attention_step`."""
         return steps.attention_step(variables, pixels, model=self.model, augment=self.augment)
 
     def identity(self) -> str:
@@ -144,9 +145,3 @@ class Encoder(NamedTuple):
             digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
             digest.update(array.view(np.uint8).data)
         return f"{config.name}-{config.model.bits}@{self.step}-{digest.hexdigest()[:12]}"
-
-
-def augment(config: ConfigDict) -> Augment:
-    """Builds what turns pixels into the network's input, from `config.data`."""
-    data = config.data
-    return Augment(data.size, data.pad, data.flip, tuple(data.mean), tuple(data.std))

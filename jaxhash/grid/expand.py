@@ -18,7 +18,7 @@ from jaxhash.grid.run import Run
 from jaxhash.models import backbones
 from jaxhash.report import table
 from jaxhash.runs import workdir
-from jaxhash.training.optimizers import OPTIMISERS, SCHEDULES
+from jaxhash.training.optimizers import OPTIMIZERS, SCHEDULES
 
 
 class Sweep(NamedTuple):
@@ -187,7 +187,7 @@ def check_names(config: ConfigDict) -> None:
         registry.find(package, section.name)
     backbones.family(config.model.backbone.name)
     datasets.protocol(config.data.name, config.data.protocol)
-    for name, known in (("name", OPTIMISERS), ("schedule", SCHEDULES)):
+    for name, known in (("name", OPTIMIZERS), ("schedule", SCHEDULES)):
         if config.optim[name] not in known:
             raise UserError(
                 f"unknown optim.{name} {config.optim[name]!r}: {nearest(config.optim[name], known)}"

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxhash import registry
+
 
 class Codes(NamedTuple):
     """What a loss sees of some images: the rows of one replica, or the columns of all.
@@ -56,3 +58,17 @@ class HashLoss(NamedTuple):
     database_codes: Callable[[Any], jax.Array] | None = None
     needs_logits: bool = False
     single_label: bool = False
+
+
+def build(config: Any) -> HashLoss:
+    """Builds the loss that `config.loss` names, with its options.
+
+    Raises:
+      UserError: an unknown name, or an option out of its range.
+
+    >>> from jaxhash.config import base
+    >>> build(base().loss).needs_logits
+    False
+    """
+    module = registry.find(__name__, config.name)
+    return module.build(**registry.options(config, module))

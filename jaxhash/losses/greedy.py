@@ -29,8 +29,8 @@ def build(alpha: float = 0.1) -> HashLoss:
     """Builds cross-entropy(W sign(u), y) + alpha penalty(u).
 
     The head's classifier sees sign(u) in the forward pass and hands its gradient to u unchanged
-    (`model.head.classifier.activation="sign"`, `jaxhash.models.quantizers.sign`): the greedy strategy. With
-    several labels an image, the target is y / |y|_1.
+    (`model.head.classifier.activation="sign"`, `jaxhash.models.quantizers.sign`): the greedy
+    strategy. With several labels an image, the target is y / |y|_1.
 
     Args:
       alpha: weight of the penalty; .1 for CIFAR-10 in the paper.

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from jaxhash import config as configs
-from jaxhash.distributed import devices
+from jaxhash.distributed import processes
 from jaxhash.encoders import attention_maps
 from jaxhash.errors import UserError
 from jaxhash.metrics import hamming
@@ -33,8 +33,8 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
 
     Started again in the same folder it goes on where it was, and gives bit for bit what it would
     have given; started after the end it only shows the results. SIGTERM and Ctrl-C save and return.
-    Several processes (`jaxhash.distributed.devices.joined`) share one run where each calls this with the same
-    arguments; process 0 writes and measures for all.
+    Several processes (`jaxhash.distributed.processes.joined`) share one run where each calls this
+    with the same arguments; process 0 writes and measures for all.
 
     Args:
       config: as from `configs/`, or from `jaxhash.config.base()`.
@@ -50,7 +50,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
     """
     folder = epath.Path(folder).expanduser()
     workdir.check(folder, config)
-    if devices.agree((folder / workdir.RESULTS).exists()):
+    if processes.agree((folder / workdir.RESULTS).exists()):
         print(f"{folder} is finished; delete it to train again")
         return show(json.loads((folder / workdir.RESULTS).read_text()))
 
@@ -60,8 +60,8 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
     state = experiment.random_state()
     if not workdir.has_checkpoint(folder):
         state = experiment.pretrained(state)
-    with workdir.claimed(folder, config, primary, devices.meet):
-        print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.split}")
+    with workdir.claimed(folder, config, primary, processes.meet):
+        print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
@@ -95,7 +95,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
     if not workdir.has_checkpoint(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
     experiment = Experiment(config or own)
-    with workdir.claimed(folder, own, experiment.replicas.primary, devices.meet):
+    with workdir.claimed(folder, own, experiment.replicas.primary, processes.meet):
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
         return finish(experiment, experiment.replicas.replicate(state), folder)
@@ -114,12 +114,12 @@ def _train(
     save_every = configs.duration(config.checkpoint, "every", epoch)
     measure_every = configs.duration(config.eval, "every", epoch)
     start = int(state.step)
-    state = replicas.replicate(devices.agree(state))
+    state = replicas.replicate(processes.agree(state))
 
     def measure_if_due(step: int) -> None:
         due = measure_every and 0 < step < total and step % measure_every == 0
         due = due or (step == 0 and config.eval.at_start)
-        if due and not devices.agree(writer.has(step, "eval/map")):
+        if due and not processes.agree(writer.has(step, "eval/map")):
             encoded = experiment.codes(state)
             if replicas.primary:
                 writer.write(step, _scalars(measure(experiment, encoded)))
@@ -146,7 +146,7 @@ def _train(
         save = last or (save_every and done % save_every == 0)
         # Several processes talk of stopping only where they wait for each other anyhow.
         if log or save or replicas.processes == 1:
-            stop.share(devices.largest)
+            stop.share(processes.largest)
             save = save or bool(stop.requested)
         if log or save:
             scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
@@ -168,13 +168,13 @@ def _train(
     progress.close()
     batches.close()
     checkpoints.wait()
-    stop.share(devices.largest)
+    stop.share(processes.largest)
     return replicas.first(state)
 
 
 def measure(experiment: Experiment, encoded: Encoded) -> dict:
     """Evaluates codes by the protocol of the experiment."""
-    bits, map_at = experiment.config.model.bits, experiment.protocol.map_at
+    bits, map_at = experiment.config.model.bits, experiment.data.protocol.map_at
     return evaluate(encoded.queries, encoded.database, bits, map_at)
 
 
@@ -193,7 +193,7 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
         "name": config.name,
         "dataset": config.data.name,
         "protocol": config.data.protocol,
-        "split_checksum": experiment.split.checksum,
+        "split_checksum": experiment.data.split.checksum,
         "bits": config.model.bits,
         "seed": config.seed,
         "weights": config.model.weights,
@@ -246,7 +246,7 @@ def _median_rate(rows: list[dict]) -> float | None:
 def _draw(
     experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: epath.Path
 ) -> None:
-    pool, split = experiment.pool, experiment.split
+    pool, split = experiment.data.pool, experiment.data.split
     title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
     plots.curves(folder / "curves.png", title, {results["name"]: results})
     shown = np.linspace(0, len(split.query) - 1, SHOWN_QUERIES).astype(int)

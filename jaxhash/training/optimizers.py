@@ -1,4 +1,4 @@
-"""Optimisers and learning rate schedules from `config.optim`."""
+"""Optimizers and learning rate schedules from `config.optim`."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def _sgd(lr: optax.Schedule) -> optax.GradientTransformation:
     return optax.sgd(lr, momentum=0.9)
 
 
-OPTIMISERS = {"rmsprop": _rmsprop, "adam": optax.adam, "sgd": _sgd}
+OPTIMIZERS = {"rmsprop": _rmsprop, "adam": optax.adam, "sgd": _sgd}
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 
 
@@ -50,19 +50,19 @@ def schedule(config: Any, total_steps: int) -> optax.Schedule:
 
 
 def build(config: Any, total_steps: int) -> optax.GradientTransformation:
-    """Builds the optimiser.
+    """Builds the optimizer.
 
-    Weight decay is added to the gradient before the optimiser sees it, as the papers' PyTorch code
-    does for every optimiser; it is not AdamW's.
+    Weight decay is added to the gradient before the optimizer sees it, as the papers' PyTorch code
+    does for every optimizer; it is not AdamW's.
 
     Raises:
-      UserError: an unknown optimiser or schedule.
+      UserError: an unknown optimizer or schedule.
     """
-    if config.name not in OPTIMISERS:
-        raise UserError(f"unknown optim.name {config.name!r}: {nearest(config.name, OPTIMISERS)}")
+    if config.name not in OPTIMIZERS:
+        raise UserError(f"unknown optim.name {config.name!r}: {nearest(config.name, OPTIMIZERS)}")
     return optax.chain(
         optax.add_decayed_weights(config.weight_decay),
-        OPTIMISERS[config.name](schedule(config, total_steps)),
+        OPTIMIZERS[config.name](schedule(config, total_steps)),
         _by_part(dict(config.multiplier)),
     )
 

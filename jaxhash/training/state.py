@@ -17,7 +17,7 @@ class TrainState:
         and from the seed, so nothing else needs to be saved for an exact resume.
       params: weights of the model.
       batch_stats: running means and variances of its batch normalisation.
-      opt_state: of the optimiser.
+      opt_state: of the optimizer.
       loss_state: all that the loss remembers (a memory bank, say).
     """
 
@@ -29,14 +29,14 @@ class TrainState:
 
     @classmethod
     def create(
-        cls, variables: dict, optimiser: optax.GradientTransformation, loss_state: Any
+        cls, variables: dict, optimizer: optax.GradientTransformation, loss_state: Any
     ) -> "TrainState":
         """Returns the state before the first step, from what `model.init` and `loss.init` gave."""
         return cls(
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),
-            opt_state=optimiser.init(variables["params"]),
+            opt_state=optimizer.init(variables["params"]),
             loss_state=loss_state,
         )
 

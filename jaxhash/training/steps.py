@@ -1,15 +1,13 @@
-"""The steps of one replica: pure functions, mapped over devices by `jaxhash.distributed.devices`."""
+"""The steps of one replica: pure functions; `jaxhash.distributed.devices` maps them."""
 
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
-from jaxhash.models.attention import MAPS
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training.state import TrainState
 
@@ -47,11 +45,11 @@ def train_step(
     *,
     model: HashModel,
     loss: HashLoss,
-    optimiser: optax.GradientTransformation,
+    optimizer: optax.GradientTransformation,
     augment: Augment,
     seed: int,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
-    """Takes one step of the optimiser.
+    """Takes one step of the optimizer.
 
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
@@ -78,7 +76,7 @@ def train_step(
     (value, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
     batch_stats, loss_state, metrics = aux
     gradient, metrics = devices.mean((gradient, {"loss": value, **metrics}))
-    updates, opt_state = optimiser.update(gradient, state.opt_state, state.params)
+    updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
     return TrainState(
         step=state.step + 1,
@@ -92,28 +90,3 @@ def train_step(
 def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:
     """Lets the loss do what it does between two epochs."""
     return state.replace(loss_state=loss.after_epoch(state.loss_state))
-
-
-def encode_step(
-    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
-) -> jax.Array:
-    """Encodes uint8 images [b h w c] to bits packed in bytes [b ceil(k/8)], most significant first.
-
-    A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
-    """
-    u = model.apply(variables, augment.for_encoding(pixels), train=False).u
-    return jnp.packbits(u >= 0, axis=-1)
-
-
-def attention_step(
-    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
-) -> dict[str, jax.Array]:
-    """Shows where the network looks in uint8 images [b h w c]: see `jaxhash.encoders.attention_maps`.
-
-    Returns:
-      {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.
-    """
-    x = augment.for_encoding(pixels)
-    maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})
-    found = {node: maps.get(f"attention_{node}") for node in model.attention}
-    return {node: kept["map"][0] for node, kept in found.items() if kept}

@@ -15,7 +15,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from jaxhash import config as configs
-from jaxhash.encoders import encoder
+from jaxhash.data import augment as augmentation
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
 from jaxhash.search.index.engines import open_index
@@ -64,7 +64,7 @@ def tiny_encoder(attention="ida", channels=3):
     config.lock()
     network = hash_network.build(config.model, labels=2)
     variables = jax.device_get(network.init(jax.random.key(0), jnp.zeros((1, 8, 8, channels))))
-    augment = encoder.augment(config)
+    augment = augmentation.build(config.data)
     pixels = np.stack([uploads.prepare(picture(i), 8, channels) for i in range(12)])
     outputs = network.apply(variables, augment.for_encoding(jnp.asarray(pixels))).u
     # Random weights give nearly the same outputs to all pictures: their mean becomes the threshold.

@@ -13,7 +13,7 @@ MAPS = "maps"  # the collection of variables that holds what is shown
 
 
 def show(module: nn.Module, weights: jax.Array) -> None:
-    """Keeps weights [b h w] for `jaxhash.encoders.attention_maps`; elsewhere nobody asks, and nothing is computed.
+    """Keeps weights [b h w] for `jaxhash.encoders.attention_maps`; costs nothing elsewhere.
 
     Args:
       module: the attention that looks.

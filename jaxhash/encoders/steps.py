@@ -1,0 +1,33 @@
+"""The steps of a trained network, pure functions: images to codes, images to attention maps."""
+
+import jax
+import jax.numpy as jnp
+
+from jaxhash.data.augment import Augment
+from jaxhash.models.attention import MAPS
+from jaxhash.models.hash_network import HashModel
+
+
+def encode_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> jax.Array:
+    """Encodes uint8 images [b h w c] to bits packed in bytes [b ceil(k/8)], most significant first.
+
+    A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
+    """
+    u = model.apply(variables, augment.for_encoding(pixels), train=False).u
+    return jnp.packbits(u >= 0, axis=-1)
+
+
+def attention_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> dict[str, jax.Array]:
+    """Shows where the network looks in uint8 images [b h w c]; see `attention_maps`.
+
+    Returns:
+      {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.
+    """
+    x = augment.for_encoding(pixels)
+    maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})
+    found = {node: maps.get(f"attention_{node}") for node in model.attention}
+    return {node: kept["map"][0] for node, kept in found.items() if kept}

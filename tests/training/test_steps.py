@@ -1,0 +1,206 @@
+"""The step on 1, 2 and 8 devices: the same loss, the same gradient."""
+
+from functools import partial
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxhash import registry
+from jaxhash.config import base
+from jaxhash.data.augment import Augment
+from jaxhash.distributed import devices
+from jaxhash.distributed.devices import Replicas
+from jaxhash.errors import UserError
+from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
+from jaxhash.models import hash_network
+from jaxhash.models.heads import linear
+from jaxhash.models.layers import Dropout
+from jaxhash.training import steps
+from jaxhash.training.state import TrainState
+
+RANDOM = np.random.RandomState(0)
+BATCH, TRAIN = 16, 40
+IMAGES = steps.Images(
+    pixels=RANDOM.randint(0, 256, (TRAIN, 8, 8, 1)).astype(np.uint8),
+    labels=np.eye(4, dtype=np.uint8)[RANDOM.randint(0, 4, TRAIN)],
+)
+AUGMENT = Augment(8, pad=1, flip=True, mean=(0.5,), std=(0.5,))
+
+
+class Pixels(nn.Module):
+    """A trunk that compiles at once, for what concerns losses alone."""
+
+    @nn.compact
+    def __call__(self, x, train, at_node):
+        return Dropout(0.2)(nn.relu(nn.Dense(8)(x.reshape(len(x), -1))), train)
+
+
+def plain(head="linear", **options):
+    kind = registry.find("jaxhash.models.heads", head)
+    return hash_network.HashModel(Pixels(), {}, kind.build(6, 4, norm=False, **options))
+
+
+def network(dtype="float32", hash_norm=False):
+    config = base().model
+    config.update(bits=6, hash_norm=hash_norm, dtype=dtype)
+    config.attention.name = "ida"
+    config.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
+    return hash_network.build(config, labels=4)
+
+
+def run(count, loss, net, taken=1, rate=0.05):
+    """Takes steps of plain gradient descent; returns the state and the metrics of the last."""
+    replicas = Replicas(count)
+    optimizer = optax.sgd(rate)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    # Wide enough that codes differ and their balance is more than rounding.
+    variables["params"]["head"]["hash"]["dense"]["kernel"] *= 30
+    state = TrainState.create(variables, optimizer, loss.init(Task(6, IMAGES.labels)))
+    step = replicas.map(
+        partial(
+            steps.train_step,
+            model=net,
+            loss=loss,
+            optimizer=optimizer,
+            augment=AUGMENT,
+            seed=3,
+        )
+    )
+    state = replicas.replicate(state)
+    order = np.random.RandomState(1)
+    for _ in range(taken):
+        index = order.permutation(TRAIN)[:BATCH].astype(np.int32)
+        batch = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
+        state, metrics = step(state, replicas.shard(batch))
+    return replicas, state, replicas.first(metrics)
+
+
+SHRUNK = {"head": "classifier", "activation": "shrink_sigmoid"}
+LOSSES = {
+    "dhida": (dhida.build(gamma=0.5), {}),
+    "dhida bank": (dhida.build(gamma=0.5, memory_bank=True), {}),
+    "dhida bits": (dhida.build(gamma=0.5, balance_axis="bits", quantizer="clipped"), {}),
+    "dah": (dah.build(), SHRUNK),
+    "adh": (adh.build(), {}),
+    "greedy": (greedy.build(), {"head": "classifier", "bias": False}),
+    "hrmpa": (hrmpa.build(), {}),
+    "hrmpa learnt": (hrmpa.build(db_codes="learnt", balanced=False), {}),
+}
+
+
+def test_every_loss_is_among_them():
+    assert {name.split()[0] for name in LOSSES} == set(registry.names("jaxhash.losses"))
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "network"])
+def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
+    """With the loss alone, and once with batch normalisation and attention before it."""
+    loss, head = LOSSES.get(name, LOSSES["dhida"])
+    net = network() if name == "network" else plain(**head)
+    replicas, state, metrics = run(1, loss, net)
+    for count in (2, 8):
+        others, other_state, other_metrics = run(count, loss, net)
+        assert metrics.keys() == other_metrics.keys()
+        for key, value in metrics.items():
+            np.testing.assert_allclose(other_metrics[key], value, rtol=1e-5, err_msg=key)
+        # After a step of plain descent, equal weights mean equal gradients.
+        mine, theirs = replicas.first(state), others.first(other_state)
+        for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
+            scale = np.abs(np.asarray(a, np.float32)).max()
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-4 * scale + 1e-7)
+
+
+def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
+    loss, _ = LOSSES["dhida bank"]
+    _, _, metrics = run(1, loss, plain(), taken=3, rate=1e-3)
+    _, _, other_metrics = run(8, loss, plain(), taken=3, rate=1e-3)
+    for key, value in metrics.items():
+        np.testing.assert_allclose(other_metrics[key], value, rtol=1e-4, err_msg=key)
+
+
+def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
+    loss, _ = LOSSES["dhida"]
+    net = hash_network.HashModel(Pixels(), {}, linear.build(6, 4, norm=True))
+    _, _, metrics = run(1, loss, net)
+    for count in (2, 8):
+        _, _, others = run(count, loss, net)
+        for key in ("loss", "likelihood", "gradient_norm"):
+            np.testing.assert_allclose(others[key], metrics[key], rtol=1e-5, err_msg=key)
+        assert others["balance"] < 1e-12  # centred over the global batch
+
+
+def test_images_on_the_device_give_the_batch_of_a_stream():
+    replicas = Replicas(2)
+    index = np.array([7, 3, 0, 39], np.int32)
+    batch = replicas.map(steps.gather)(replicas.replicate(IMAGES), replicas.shard(index))
+    expected = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
+    for got, wanted in zip(batch, replicas.shard(expected), strict=True):
+        assert np.array_equal(got, wanted) and got.dtype == wanted.dtype
+
+
+def test_replicas_stay_the_same():
+    _, state, _ = run(8, LOSSES["dhida bank"][0], network())
+    for leaf in jax.tree.leaves(state):
+        assert (np.asarray(leaf) == np.asarray(leaf)[:1]).all()
+
+
+def test_pairs_span_the_global_batch():
+    """Per-device pairs would give another value: two devices hold one class each."""
+    u = RANDOM.normal(size=(8, 6)).astype(np.float32)
+    labels = np.eye(2, dtype=np.uint8)[np.repeat([0, 1], 4)]
+    loss = dhida.build()
+
+    def value(rows):
+        losses, _, _ = loss.apply((), rows, devices.gather_columns(rows))
+        return devices.mean(losses.mean())
+
+    rows = Codes(u, labels, np.arange(8))
+    got = [float(r.first(r.map(value)(r.shard(rows)))) for r in (Replicas(1), Replicas(2))]
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-6)
+    halves = [jax.tree.map(lambda x, part=part: x[part], rows) for part in (slice(4), slice(4, 8))]
+    apart = np.mean([loss.apply((), half, half)[0].mean() for half in halves])
+    assert abs(apart - got[0]) > 0.01
+
+
+def test_bfloat16_steps_stay_near_float32():
+    loss, _ = LOSSES["dhida"]
+    _, state, metrics = run(2, loss, network())
+    _, half_state, half_metrics = run(2, loss, network(dtype="bfloat16"))
+    np.testing.assert_allclose(half_metrics["loss"], metrics["loss"], rtol=0.1)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half_state.params)} == {jnp.dtype("float32")}
+
+
+def test_codes_do_not_depend_on_the_number_of_devices():
+    net = network()
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    codes = []
+    for count in (1, 2, 8):
+        replicas = Replicas(count)
+        step = replicas.map(partial(steps.encode_step, model=net, augment=AUGMENT))
+        packed = step(replicas.replicate(variables), replicas.shard(IMAGES.pixels))
+        codes.append(replicas.gather(packed))
+    u = net.apply(variables, AUGMENT.for_encoding(IMAGES.pixels)).u
+    assert codes[0].shape == (TRAIN, 1)
+    for got in codes:
+        assert np.array_equal(got, np.packbits(np.asarray(u) >= 0, axis=1))
+
+
+def test_what_devices_cannot_share_is_refused():
+    with pytest.raises(UserError, match="batch_size=10 cannot be shared by 8 devices"):
+        Replicas(8).check_batch(10)
+    with pytest.raises(UserError, match="devices=9: this machine has 8"):
+        Replicas(9)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_step_returns_lies_as_what_is_replicated(count):
+    """Or every step would be compiled twice."""
+    replicas = Replicas(count)
+    state = replicas.replicate({"weights": np.ones(3), "step": np.int32(0)})
+    again = replicas.map(lambda state: jax.tree.map(lambda x: x + 1, state))(state)
+    assert jax.tree.map(lambda x: x.sharding, again) == jax.tree.map(lambda x: x.sharding, state)
+    assert replicas.first(again)["weights"].tolist() == [2.0] * 3
