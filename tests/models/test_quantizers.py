@@ -9,7 +9,8 @@ from jax.test_util import check_grads
 from jaxhash.errors import UserError
 from jaxhash.models import quantizers
 
-FLOATS = st.lists(st.floats(-4, 4, width=32), min_size=1, max_size=8)
+# XLA flushes subnormal numbers to 0.
+FLOATS = st.lists(st.floats(-4, 4, width=32, allow_subnormal=False), min_size=1, max_size=8)
 
 
 @given(FLOATS)

@@ -1,8 +1,8 @@
 """Made attention_parity.npz with torch 2.13, from the published modules of four papers.
 
-Run from the top: python -m tests.models.attention.make_parity FOLDER, where FOLDER holds these files
-of the authors' repositories: triplet_attention.py (landskape-ai/triplet-attention, 2cf02fb), cbam.py
-(Jongchan/attention-module, 459efad), da_att.py (junfu1115/DANet, b0a0fa0), hat_arch.py
+Run from the top: python -m tests.models.attention.make_parity FOLDER, where FOLDER holds these
+files of the authors' repositories: triplet_attention.py (landskape-ai/triplet-attention, 2cf02fb),
+cbam.py (Jongchan/attention-module, 459efad), da_att.py (junfu1115/DANet, b0a0fa0), hat_arch.py
 (XPixelGroup/HAT, 1638a9a).
 
 Weights and maps are not stored: both sides draw them by `tests/torch_weights.py`, from names and
