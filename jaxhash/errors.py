@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exception for mistakes of the user, and the words of error messages."""
 
 import difflib
 import sys
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something that the person at the keyboard can put right.
+    """A mistake in what the user gave, that the user can correct.
 
-    The message is one line: what was wrong, what was expected, what to do. `jaxhash.main` prints
-    it without a traceback and exits with code 2.
+    The message is one line: what was wrong, what was expected, what to do. The commands print it
+    without a traceback and exit with code 2.
     """
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Names the known words nearest to a mistyped one, for the end of an error message.
+    """Suggests the known name closest to an unknown one, for the end of an error message.
 
     >>> nearest("dhidda", ["dhida", "dah"])
     'did you mean dhida?'
@@ -27,8 +27,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
 
 
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an error's message that is not empty, or else the error's type.
+
+    >>> first_line(ValueError("\\n  no such column\\nand more")), first_line(KeyError())
+    ('no such column', 'KeyError')
+    """
+    lines = (line.strip() for line in str(error).splitlines())
+    return next(filter(None, lines), type(error).__name__)
+
+
 def report(error: BaseException, who: str = "") -> int:
-    """Says on stderr what ended the process: a UserError in one line, others with a traceback.
+    """Prints on stderr what ended the process: a UserError in one line, others with a traceback.
 
     Args:
       error: what was raised.

@@ -1,4 +1,4 @@
-"""Make a trained network a folder of its own, that runs without this library.
+"""Export a trained network to a folder that runs without this library.
 
   python -m jaxhash.export --workdir=runs/a --out=encoder
 
@@ -7,8 +7,6 @@ CPU, CUDA and TPU and batches of any size), the weights (safetensors), and a mod
 that says how to load it in a few lines. python -m jaxhash.search takes it as --workdir.
 """
 
-import argparse
-
 from absl import logging
 
 from jaxhash.cli import command_line
@@ -16,15 +14,11 @@ from jaxhash.cli import command_line
 
 def main(arguments: list[str] | None = None) -> None:
     """Exports what the arguments name."""
-    form = argparse.RawDescriptionHelpFormatter
-    name = "python -m jaxhash.export"
-    parser = command_line.Parser(
-        name, description=__doc__, formatter_class=form, allow_abbrev=False
-    )
+    parser = command_line.Parser("python -m jaxhash.export", description=__doc__)
     parser.add_argument("--workdir", required=True, help="folder of a trained run")
-    parser.add_argument("--out", required=True, help="folder to make; not there yet, or empty")
+    parser.add_argument("--out", required=True, help="folder to make; missing yet, or empty")
     options = parser.parse_args(arguments)
-    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
+    logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
     from jaxhash.encoders.exporter import export_encoder  # noqa: PLC0415  --help and mistakes need no jax
 
     out = export_encoder(options.workdir, options.out)
@@ -32,5 +26,10 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"see {out / 'README.md'}; {size / 1e6:.1f} MB in all")
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Enters from the command line."""
     command_line.run(main)
+
+
+if __name__ == "__main__":
+    run()

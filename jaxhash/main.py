@@ -10,108 +10,133 @@
 
 Every value of a config can be set on the command line, as --config.NAME=VALUE; a config says at its
 top what it does, which arguments it takes after the colon, and what to expect of it. Started again
-in the same --workdir, a run goes on where it was. Several processes share a run where each is
-started with the same --coordinator, and all see the same --workdir; docs/devices.md says more.
+in the same --workdir, a run resumes from its last checkpoint. Several processes share a run where
+each is started with the same --coordinator, and all see the same --workdir; see docs/devices.md.
 """
 
+import argparse
 import sys
+from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import logging
 from etils import epath
-from ml_collections import config_flags
+from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.cli import overrides
-from jaxhash.errors import UserError, report
+from jaxhash.cli import command_line, overrides
+from jaxhash.errors import UserError
 
-_CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "A file in configs/, with its arguments after a colon.", lock_config=True
-)
-_WORKDIR = flags.DEFINE_string(
-    "workdir",
-    None,
-    "Folder of the run, or gs:// or s3://; made if need be. Default: runs/NAME-BITS-SEED.",
-)
-_MODE = flags.DEFINE_enum(
-    "mode",
-    "train",
-    ["train", "evaluate", "explain"],
-    "Train and measure; measure a checkpoint again; or draw where it looks in --images.",
-)
-_COORDINATOR = flags.DEFINE_string(
-    "coordinator",
-    None,
-    "Of a run that several processes share: HOST:PORT where process 0 listens, with --process_id "
-    "and --num_processes; or auto, where SLURM, Open MPI, a TPU pod or GKE knows all three.",
-)
-_PROCESS = flags.DEFINE_integer("process_id", None, "Number of this process, from 0.")
-_PROCESSES = flags.DEFINE_integer("num_processes", None, "How many processes share the run.")
-_GATHERING = flags.DEFINE_integer(
-    "coordinator_timeout", 60, "Seconds until all processes must have come together.", lower_bound=1
-)
-_LOST_AFTER = flags.DEFINE_integer(
-    "lost_after",
-    20,
-    "Seconds without a sign of life from a process, after which all others end.",
-    lower_bound=2,
-)
-_IMAGES = flags.DEFINE_list("images", [], "Pictures for --mode=explain, separated by commas.")
+MODES = ("train", "evaluate", "explain")
 
 
-def main(argv: list[str]) -> None:
-    """Runs the mode that the flags name."""
-    if len(argv) > 1:
-        raise UserError(f"unexpected argument {argv[1]!r}: flags start with --")
-    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
-    if _MODE.value == "explain" and _COORDINATOR.value is not None:
-        raise UserError("--mode=explain takes one process; leave out --coordinator")
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the mode that the arguments name."""
+    options, config = _parse(sys.argv[1:] if arguments is None else arguments)
+    logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
     from jaxhash.distributed import processes  # noqa: PLC0415  --help and a typing error need no jax
 
     job = processes.Job(
-        _COORDINATOR.value, _PROCESS.value, _PROCESSES.value, _GATHERING.value, _LOST_AFTER.value
+        options.coordinator,
+        options.process_id,
+        options.num_processes,
+        options.coordinator_timeout,
+        options.lost_after,
     )
     with processes.joined(job):
-        _run()
+        _run(options, config)
 
 
-def _run() -> None:
+def _run(options: argparse.Namespace, config: ConfigDict | None) -> None:
     from jaxhash.encoders import attention_maps  # noqa: PLC0415  --help and a typing error need no jax
     from jaxhash.training import loop  # noqa: PLC0415  --help and a typing error need no jax
 
-    if _MODE.value != "train" and _WORKDIR.value is None:
-        raise UserError(f"--mode={_MODE.value} needs --workdir, the folder of a trained run")
-    if _MODE.value == "explain":
-        if not _IMAGES.value:
-            raise UserError("--mode=explain needs --images=PATH,PATH,...")
-        print(f"see {attention_maps.explain_checkpoint(_WORKDIR.value, _IMAGES.value)}")
+    if options.mode == "explain":
+        print(f"see {attention_maps.explain_checkpoint(options.workdir, options.images)}")
         return
-    if _MODE.value == "evaluate":
-        loop.evaluate_checkpoint(_WORKDIR.value, _CONFIG.value)
+    if options.mode == "evaluate":
+        loop.evaluate_checkpoint(options.workdir, config)
         return
-    config = _CONFIG.value
-    if config is None:
-        raise UserError("--config is missing; try --config=configs/quickstart.py")
     default = f"runs/{config.name}-{config.model.bits}-{config.seed}"
-    folder = epath.Path(_WORKDIR.value or default)
+    folder = epath.Path(options.workdir or default)
     if loop.train_and_evaluate(config, folder):
         print(f"\nresults and pictures are in {folder}")
 
 
-def parse(argv: list[str]) -> list[str]:
-    """Parses flags; turns every mistake in them into a UserError of one line."""
-    path = next((a.removeprefix("--config=") for a in argv if a.startswith("--config=")), None)
-    if path is not None:
-        # First without flags: what they say of a mistake in a config runs over several lines.
-        overrides.check(argv, configs.load(path))
-    return overrides.parse(flags.FLAGS, argv)
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
+    """Reads the arguments, and builds the config that they name, if any."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    config = None
+    if options.config is not None:
+        config = configs.load(options.config)
+        given, rest = overrides.split(rest, config)
+        config = overrides.apply(config, given)
+    elif rest and rest[0].startswith(overrides.PREFIX):
+        raise UserError(f"{rest[0]}: sets a value of a config; give --config=FILE too")
+    if rest:
+        parser.refuse(rest[0])
+    if options.mode == "train" and config is None:
+        raise UserError("--config is missing; try --config=configs/quickstart.py")
+    if options.mode != "train" and options.workdir is None:
+        raise UserError(f"--mode={options.mode} needs --workdir, the folder of a trained run")
+    if options.mode == "explain" and options.coordinator is not None:
+        raise UserError("--mode=explain takes one process; leave out --coordinator")
+    if options.mode == "explain" and not options.images:
+        raise UserError("--mode=explain needs --images=PATH,PATH,...")
+    return options, config
+
+
+def _parser() -> command_line.Parser:
+    parser = command_line.Parser("python -m jaxhash.main", description=__doc__)
+    add = parser.add_argument
+    add("--config", metavar="FILE", help="a file in configs/, its arguments after a colon")
+    add(
+        "--workdir",
+        metavar="FOLDER",
+        help="folder of the run, or gs:// or s3://; made if need be (runs/NAME-BITS-SEED)",
+    )
+    add(
+        "--mode",
+        choices=MODES,
+        default="train",
+        help="train and measure; measure a checkpoint again; or draw where it looks in --images",
+    )
+    add(
+        "--images",
+        type=lambda text: [path for path in text.split(",") if path],
+        metavar="PATH,PATH,...",
+        help="pictures for --mode=explain",
+    )
+    several = parser.add_argument_group("for a run that several processes share")
+    add = several.add_argument
+    add(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="where process 0 listens, with --process_id and --num_processes; or auto, where "
+        "SLURM, Open MPI, a TPU pod or GKE knows all three",
+    )
+    add("--process_id", type=int, metavar="N", help="number of this process, from 0")
+    add("--num_processes", type=int, metavar="N", help="how many processes share the run")
+    add(
+        "--coordinator_timeout",
+        type=command_line.whole(1),
+        default=60,
+        metavar="SECONDS",
+        help="until all processes must have joined (%(default)s)",
+    )
+    add(
+        "--lost_after",
+        type=command_line.whole(2),
+        default=20,
+        metavar="SECONDS",
+        help="without a heartbeat from a process, after which all others end (%(default)s)",
+    )
+    return parser
 
 
 def run() -> None:
     """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    try:
-        app.run(main, flags_parser=parse)
-    except UserError as error:
-        sys.exit(report(error))
+    command_line.run(main)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Trains a grid of runs; `python launch/grid.py --help` says how, docs/grids.md says more."""
+"""Trains a grid of runs, as `python -m jaxhash.grid` does; --help and docs/grids.md say how."""
 
 from jaxhash.grid import command
 

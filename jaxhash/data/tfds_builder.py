@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tqdm import tqdm
 
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 
 SKIPPED = "skipped.txt"
 # What PIL raises for files that are no pictures, are cut off, or would not fit in memory.
@@ -90,8 +90,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
                 with Image.open(io.BytesIO(content)) as image:
                     image.load()
             except UNREADABLE as error:
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
-                skipped.append(f"{entry.id}\t{reason}\n")
+                skipped.append(f"{entry.id}\t{first_line(error)}\n")
                 continue
             written += 1
             row = {"id": entry.id, "image": content, "labels": list(entry.labels)}

@@ -1,11 +1,12 @@
-"""Train every combination of some settings, one run after another or many at once; make one table.
+"""Train every combination of some settings, one run after another or several at once.
 
-  python launch/grid.py --config=configs/dhida.py --sweep bits=16,32,48,64 \
+  python -m jaxhash.grid --config=configs/dhida.py --sweep bits=16,32,48,64 \
       --sweep attention=none,danet,ida --seeds=3 --out=runs/attention
 
---config may stand several times; what follows its colon, and every --config.NAME=VALUE, holds for
-all runs. Started again, the same command skips what is done and resumes what was cut. --list shows
-the runs and starts nothing; --slurm makes them a job array. docs/grids.md says more.
+--config may be given several times; the arguments after its colon, and every --config.NAME=VALUE,
+are set for all runs. Started again, the same command skips finished runs and resumes interrupted
+ones; at the end it prints one table of all. --list shows the runs and starts none; --slurm submits
+them as a job array. See docs/grids.md.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxhash import config as configs
 from jaxhash.cli import command_line, overrides
 from jaxhash.grid import expand, local, slurm
 from jaxhash.grid.progress import Progress
@@ -80,40 +82,49 @@ def _job(options: argparse.Namespace) -> slurm.Options:
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = command_line.Parser(
-        "python launch/grid.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = command_line.Parser("python -m jaxhash.grid", description=__doc__)
     add = parser.add_argument
     add("--config", action="append", default=[], help="a config, or several with commas")
     add("--sweep", action="append", default=[], metavar="KEY=VALUE,...", help="a setting to vary")
-    add("--seeds", type=int, metavar="N", help="train with the seeds 0 to N - 1")
+    add(
+        "--seeds",
+        type=command_line.whole(1),
+        metavar="N",
+        help="train with the seeds 0 to N - 1",
+    )
     add("--out", type=Path, default=Path("runs/grid"), help="where all runs go (%(default)s)")
-    add("--jobs", type=int, metavar="N", help="how many runs at once (1; with --slurm, no limit)")
+    add(
+        "--jobs",
+        type=command_line.whole(1),
+        metavar="N",
+        help="how many runs at once (1; with --slurm, no limit)",
+    )
     add("--list", action="store_true", help="show the runs and their states, start none")
     cluster = parser.add_argument_group("on a cluster")
     add = cluster.add_argument
     add("--slurm", action="store_true", help="submit the runs as a job array, and watch it")
     add("--partition", help="where to run")
-    add("--time", type=int, default=60, metavar="MINUTES", help="limit of a job (%(default)s)")
-    add("--gpus", type=int, default=0, help="GPUs of a run (%(default)s)")
-    add("--cpus", type=int, help="CPUs of a run")
+    add(
+        "--time",
+        type=command_line.whole(1),
+        default=60,
+        metavar="MINUTES",
+        help="limit of a job (%(default)s)",
+    )
+    add("--gpus", type=command_line.whole(0), default=0, help="GPUs of a run (%(default)s)")
+    add("--cpus", type=command_line.whole(1), help="CPUs of a run")
     add("--sbatch", action="append", default=[], metavar="NAME=VALUE", help="any other of sbatch's")
     options, rest = parser.parse_known_args(argv)
-    for argument in rest:
-        if not argument.startswith(overrides.PREFIX) or "=" not in argument:
-            parser.error(f"unexpected argument {argument!r}; values are set as --config.NAME=VALUE")
     if not options.config:
         parser.error("--config is missing")
-    if options.jobs is not None and options.jobs < 1:
-        parser.error(f"--jobs={options.jobs}: expected a whole number from 1")
+    fixed, rest = overrides.split(rest, configs.load(expand.paths(options.config)[0]))
+    if rest:
+        parser.refuse(rest[0])
     for text in options.sbatch:
         if "=" not in text:
             parser.error(f"--sbatch={text}: expected NAME=VALUE, such as account=me")
     options.out = options.out.expanduser()
-    return options, rest
+    return options, fixed
 
 
 def run() -> None:

@@ -1,6 +1,7 @@
 """From configs and sweeps to runs: the product, with every mistake found before anything runs."""
 
 import itertools
+import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,15 +11,15 @@ from urllib.parse import quote
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import registry
+from jaxhash import losses
 from jaxhash.cli import overrides
 from jaxhash.data import datasets
 from jaxhash.errors import UserError, nearest
 from jaxhash.grid.run import Run
-from jaxhash.models import backbones
+from jaxhash.models import hash_network
 from jaxhash.report import table
 from jaxhash.runs import workdir
-from jaxhash.training.optimizers import OPTIMIZERS, SCHEDULES
+from jaxhash.training import optimizers
 
 
 class Sweep(NamedTuple):
@@ -99,7 +100,7 @@ def expand(
     names: dict[str, str] = {}
     for path in paths:
         for run, config in _of_config(path, sweeps, fixed, out):
-            same = names.setdefault(configs.to_json(config), run.name)
+            same = names.setdefault(json.dumps(_identity(config)), run.name)
             if same != run.name or run.name in runs:
                 raise UserError(
                     f"{same} and {run.name} are the same run, or are called the same; leave out or "
@@ -137,11 +138,6 @@ def _is_argument(key: str, file: str, known: dict[str, Any], config: ConfigDict)
         return True
     flat = configs.flatten(config)
     if key in flat:
-        if key != "seed" and not table.settings({"config": {key: 0}}) and key != "model.bits":
-            raise UserError(
-                f"--sweep {key}: it changes nothing that is measured; set it once, as "
-                f"--config.{key}=VALUE"
-            )
         return False
     named_so = [name for name in flat if name.rpartition(".")[2] == key]
     hint = f"did you mean {named_so[0]}?" if named_so else nearest(key, [*known, *flat])
@@ -157,7 +153,10 @@ def _run(
     path = f"{file}:{arguments}" if arguments else file
     own = [f"--config.{s.key}={s.value}" for s in swept if not s.argument]
     config = overrides.build(path, [*fixed, *own])
-    check_names(config)
+    check(config)
+    for setting in swept:
+        if not setting.argument:
+            _check_measured(setting.key, config)
     flat, defaults = configs.flatten(config), configs.known_arguments(file)
 
     def canonical(setting: _Setting) -> str:
@@ -176,19 +175,34 @@ def _run(
     return Run(out / name, path, (*fixed, *own)), config
 
 
-def check_names(config: ConfigDict) -> None:
-    """Raises UserError where a config holds a value or names a part that does not exist."""
-    configs.check(config)
-    for package, section in (
-        ("jaxhash.models.attention", config.model.attention),
-        ("jaxhash.models.heads", config.model.head),
-        ("jaxhash.losses", config.loss),
-    ):
-        registry.find(package, section.name)
-    backbones.family(config.model.backbone.name)
+def check(config: ConfigDict) -> None:
+    """Builds what can be built of a config without data, so that no run fails for what it says.
+
+    Raises:
+      UserError: a name that does not exist, or an option that its part cannot have.
+
+    >>> check(configs.base())
+    """
+    hash_network.build(config.model, labels=2)
+    losses.build(config.loss)
+    optimizers.build(config.optim, total_steps=1)
     datasets.protocol(config.data.name, config.data.protocol)
-    for name, known in (("name", OPTIMIZERS), ("schedule", SCHEDULES)):
-        if config.optim[name] not in known:
-            raise UserError(
-                f"unknown optim.{name} {config.optim[name]!r}: {nearest(config.optim[name], known)}"
-            )
+
+
+def _check_measured(key: str, config: ConfigDict) -> None:
+    """Raises UserError for a sweep over what does not change what is measured."""
+    used = configs.in_use(configs.flatten(config))
+    if key not in used:
+        raise UserError(f"--sweep {key}: {config.name} does not use it; sweep what its config uses")
+    if key not in _identity(config) or key in ("name", *configs.FREE_TO_CHANGE):
+        raise UserError(
+            f"--sweep {key}: it changes nothing that is measured; set it once, as "
+            f"--config.{key}=VALUE"
+        )
+
+
+def _identity(config: ConfigDict) -> dict[str, Any]:
+    """Returns the values that make a run what it is: two runs with the same are one."""
+    flat = configs.flatten(config)
+    own = {key: flat[key] for key in ("seed", "model.bits", "data.dir")}
+    return table.settings({"config": config.to_dict()}) | own

@@ -8,7 +8,7 @@ from flax import traverse_util
 from huggingface_hub import hf_hub_download
 from safetensors.numpy import load_file
 
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 
 NONE = "none"
 
@@ -51,7 +51,7 @@ def read(weights: str) -> dict[str, np.ndarray]:
         return load_file(path)
     except Exception as error:
         raise UserError(
-            f"model.weights={weights}: not a readable safetensors file ({_first_line(error)})"
+            f"model.weights={weights}: not a readable safetensors file ({first_line(error)})"
         ) from error
 
 
@@ -101,7 +101,3 @@ def _arrange(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         kernel = kernel.reshape(out, channels, height, width)
     order: Sequence[int] = (2, 3, 1, 0) if kernel.ndim == 4 else (1, 0)
     return np.transpose(kernel, order)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -7,7 +7,6 @@ Beside the page stands its main table in Markdown, under the same name with .md.
 other file, no network and no script: send it, or put it on any web server.
 """
 
-import argparse
 import os
 import sys
 from pathlib import Path
@@ -20,11 +19,7 @@ from jaxhash.runs import results, workdir
 
 def main(argv: list[str]) -> None:
     """Writes the report that the arguments name, whole or not at all."""
-    parser = command_line.Parser(
-        "python -m jaxhash.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = command_line.Parser("python -m jaxhash.report", description=__doc__)
     parser.add_argument(
         "runs",
         nargs="*",

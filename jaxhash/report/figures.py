@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from jaxhash.report import papers
 from jaxhash.report.charts import Axis, Line, chart
+from jaxhash.report.seeds import Spread
 from jaxhash.report.systems import System
 from jaxhash.runs.results import Run
 from jaxhash.runs.schema import number
@@ -123,11 +124,10 @@ def _over_lengths(system: System, name: str) -> Line:
     points, intervals = [], []
     for bits, runs in system.by_bits().items():
         values = [run.results[name] for run in runs]
-        mean = statistics.mean(values)
+        mean, deviation = Spread.of(values)
         points.append((bits, mean))
         ends = runs[0].results.get("map_interval") if name == "map" else None
-        if len(values) > 1:
-            deviation = statistics.stdev(values)
+        if deviation is not None:
             intervals.append((bits, max(0, mean - deviation), min(1, mean + deviation)))
         elif ends:
             intervals.append((bits, *ends))

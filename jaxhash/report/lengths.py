@@ -6,11 +6,11 @@ in brackets what the paper of the method reports.
 
 import csv
 import io
-import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxhash.report import papers, systems, table
+from jaxhash.report.seeds import Spread
 from jaxhash.runs.results import Run
 
 LANDMARK = "in brackets what the method's paper reports, by its own protocol and at its own scale"
@@ -22,19 +22,15 @@ class Cell(NamedTuple):
     values: list[float]
     paper: float | None
 
-    def mean(self) -> float:
-        """Returns the mean over seeds."""
-        return statistics.mean(self.values)
-
-    def deviation(self) -> float | None:
-        """Returns the deviation of a sample, with n - 1; None where there is one seed."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
+    def spread(self) -> Spread:
+        """Returns mean and deviation over seeds."""
+        return Spread.of(self.values)
 
     def text(self, seeds: int) -> str:
         """Writes the cell; says how many seeds it has where the table has another number."""
         few = f", {len(self.values)} of {seeds} seeds" if len(self.values) != seeds else ""
         paper = f" ({self.paper:.4f})" if self.paper else ""
-        return f"{table.spread(self.values)}{few}{paper}"
+        return f"{self.spread().text()}{few}{paper}"
 
 
 class Table(NamedTuple):
@@ -106,7 +102,7 @@ def csv_text(found: Sequence[Run]) -> str:
     for each in tables(found):
         for name, row in each.rows.items():
             for bits, cell in row.items():
-                numbers = (cell.mean(), cell.deviation(), cell.paper)
+                numbers = (*cell.spread(), cell.paper)
                 where = (each.dataset, each.protocol, each.metric, name, bits, len(cell.values))
                 writer.writerow((*where, *("" if n is None else n for n in numbers)))
     return file.getvalue()

@@ -3,7 +3,6 @@
 python -m jaxhash.report.sizes configs/dah.py configs/dhida.py
 """
 
-import sys
 from typing import NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.cli import command_line
 from jaxhash.models import hash_network
 from jaxhash.report.table import lay_out
 
@@ -80,5 +80,12 @@ def table(paths: list[str]) -> str:
     return lay_out((*titles, "against ResNet50", "GFLOPs"), lines)
 
 
+def main() -> None:
+    """Prints the sizes of the configs that the arguments name."""
+    parser = command_line.Parser("python -m jaxhash.report.sizes", description=__doc__)
+    parser.add_argument("configs", nargs="+", metavar="CONFIG", help="as after --config=")
+    print(table(parser.parse_args().configs))
+
+
 if __name__ == "__main__":
-    print(table(sys.argv[1:]))
+    command_line.run(main)

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from jaxhash import config as configs
 from jaxhash.report import glyphs, papers, systems, table
+from jaxhash.report.seeds import Spread
 from jaxhash.report.systems import System
 from jaxhash.runs.results import Run
 
@@ -79,7 +80,7 @@ def over_seeds(found: Sequence[System]) -> Table | None:
             first = runs[0].results
             seeds = ", ".join(str(run.results["seed"]) for run in runs)
             spreads = (
-                table.spread([run.results[name] for run in runs]).replace("+-", "±")
+                Spread.of([run.results[name] for run in runs]).text("±")
                 for name in ("map", "precision_at_radius_2")
             )
             codes, steps = first.get("db_codes", "network"), f"{first['steps']:,}"
@@ -152,7 +153,7 @@ def provenance(runs: Sequence[Run]) -> Table:
 
 def differences(runs: Sequence[Run]) -> Table | None:
     """Lists what differs between the configs of runs; None where nothing does."""
-    flat = [table.chosen(configs.flatten(run.results["config"])) for run in runs]
+    flat = [configs.in_use(configs.flatten(run.results["config"])) for run in runs]
     rows = [
         [Cell(name), *(Cell(_value(config, name)) for config in flat)]
         for name in systems.differing(flat)

@@ -72,4 +72,8 @@ def _labels(groups: list[list[Run]]) -> list[str]:
             labels.append(f"{name} ({', '.join(said)})")
         else:
             labels.append(name)
-    return labels
+    firsts = [first.label for first, *_ in groups]
+    return [
+        f"{label}, {first}" if labels.count(label) > 1 else label
+        for label, first in zip(labels, firsts, strict=True)
+    ]

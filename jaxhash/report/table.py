@@ -5,25 +5,24 @@ python -m jaxhash.report.table --seeds results/*.json        mean and deviation 
 python -m jaxhash.report.table --uniformity results/*.json   ones to zeros at each bit
 """
 
-import argparse
 import itertools
 import json
 import math
 import statistics
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 from jaxhash import config as configs
+from jaxhash.cli import command_line
 from jaxhash.report import papers
+from jaxhash.report.seeds import Spread
+from jaxhash.runs import results
 
 ROWS = (
     ("mAP, ties averaged", "map"),
     ("mAP, ties by index", "map_index"),
     ("precision at radius 2", "precision_at_radius_2"),
 )
-CHOICES = ("loss", "model.attention", "model.backbone", "model.head")
-OF_A_SCHEDULE = {"optim.drop_percent": "step", "optim.warmup_percent": "one_cycle"}
 
 
 def compare(columns: dict[str, dict]) -> str:
@@ -110,8 +109,8 @@ def over_seeds(runs: Iterable[dict]) -> str:
             (
                 *map(str, key),
                 str(len(group)),
-                spread([run["map"] for run in group]) + _interval(group),
-                spread([run["precision_at_radius_2"] for run in group]),
+                Spread.of([run["map"] for run in group]).text() + _interval(group),
+                Spread.of([run["precision_at_radius_2"] for run in group]).text(),
                 f"{paper:.4f}" if paper else "",
             )
         )
@@ -156,38 +155,10 @@ def settings(run: dict) -> dict[str, Any]:
     """
     return {
         name: value
-        for name, value in chosen(configs.flatten(run.get("config", {}))).items()
+        for name, value in configs.in_use(configs.flatten(run.get("config", {}))).items()
         if name not in ("seed", "model.bits", *configs.FREE_TO_CHANGE)
         and not name.startswith(("checkpoint.", "eval.", "log."))
     }
-
-
-def chosen(flat: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out of a flat config the options of what it did not choose.
-
-    >>> chosen({"loss.name": "dah", "loss.dah.weight": 2, "loss.adh.eta": 3, "seed": 0})
-    {'loss.name': 'dah', 'loss.dah.weight': 2, 'seed': 0}
-    """
-
-    def counts(name: str) -> bool:
-        if name in OF_A_SCHEDULE and flat.get("optim.schedule") != OF_A_SCHEDULE[name]:
-            return False
-        section = next((s for s in CHOICES if name.startswith(f"{s}.")), None)
-        option, deeper, _ = name.removeprefix(f"{section}.").partition(".")
-        # A backbone's options stand under its family: those of resnet18 under resnet.
-        return not (section and deeper) or str(flat.get(f"{section}.name")).startswith(option)
-
-    return {name: value for name, value in flat.items() if counts(name)}
-
-
-def spread(values: list[float]) -> str:
-    """Writes a mean and, of several values, the deviation of a sample.
-
-    >>> spread([0.5]), spread([0.5, 0.6])
-    ('0.5000', '0.5500 +- 0.0707')
-    """
-    deviation = f" +- {statistics.stdev(values):.4f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.4f}{deviation}"
 
 
 def _interval(runs: list[dict]) -> str:
@@ -234,15 +205,15 @@ TABLES = {
 
 def main() -> None:
     """Prints the table that the flags name, of the files that they name."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("files", nargs="+", type=Path, metavar="results.json")
+    parser = command_line.Parser("python -m jaxhash.report.table", description=__doc__)
+    parser.add_argument("files", nargs="+", metavar="results.json")
     kinds = parser.add_mutually_exclusive_group()
     for kind in TABLES:
         kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind)
     arguments = parser.parse_args()
-    runs = {path.stem: json.loads(path.read_text()) for path in arguments.files}
+    runs = {run.label: run.results for run in results.read(arguments.files)}
     print(TABLES[arguments.kind or "runs"](runs))
 
 
 if __name__ == "__main__":
-    main()
+    command_line.run(main)

@@ -6,7 +6,7 @@ import jax
 import orbax.checkpoint as ocp
 from etils import epath
 
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 from jaxhash.runs import workdir as workdirs
 
 
@@ -57,9 +57,8 @@ class Checkpoints:
         try:
             state = self._manager.restore(step, args=ocp.args.StandardRestore(template))
         except Exception as error:
-            reason = next(line for line in [*str(error).splitlines(), type(error).__name__] if line)
             raise UserError(
-                f"{where}: does not fit this config, or is damaged ({reason}); {advice}"
+                f"{where}: does not fit this config, or is damaged ({first_line(error)}); {advice}"
             ) from error
         # Orbax hands back what it finds, whatever the shape of the template.
         pairs = zip(

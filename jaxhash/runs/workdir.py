@@ -14,7 +14,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 
 CONFIG = "config.json"
 RESULTS = "results.json"
@@ -67,8 +67,7 @@ def _check_reach(workdir: epath.Path) -> None:
             "s3://"
         ) from error
     except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"workdir {workdir}: cannot be reached ({reason})") from error
+        raise UserError(f"workdir {workdir}: cannot be reached ({first_line(error)})") from error
 
 
 def _check_writable(workdir: epath.Path) -> None:

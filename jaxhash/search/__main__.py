@@ -84,5 +84,10 @@ def _positive(text: str) -> int:
     return value
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """Enters from the command line."""
     command_line.run(main, stopped="stopped; what was stored stays")
+
+
+if __name__ == "__main__":
+    run()

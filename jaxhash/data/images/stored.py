@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 
 MODES = {1: "L", 3: "RGB"}
 # Their names and labels are read without decoding a pixel.
@@ -88,7 +88,7 @@ def decode(content: bytes, shape: tuple[int, int, int]) -> np.ndarray:
 
 def damaged(folder: str, error: Exception) -> UserError:
     """Says in one line that prepared data cannot be read, and why."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return UserError(
         f"{folder}: damaged, or not in array_record form ({reason}); delete it and prepare "
         "the data set again"

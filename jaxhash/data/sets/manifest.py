@@ -8,7 +8,7 @@ from pathlib import Path
 from jaxhash.data import user_images
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.tfds_builder import Contents, Entry
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 
 NAMES = ("manifest.csv", "manifest.parquet")
 PARTS = {"query": "test", "test": "test", "train": "train", "database": "database"}
@@ -106,7 +106,7 @@ def _read_parquet(table: Path) -> Iterator[tuple[int, dict]]:
     try:
         rows = pyarrow.parquet.read_table(table).to_pylist()
     except (pyarrow.ArrowException, OSError) as error:
-        raise UserError(f"{table}: not a Parquet file ({str(error).splitlines()[0]})") from None
+        raise UserError(f"{table}: not a Parquet file ({first_line(error)})") from None
     for number, row in enumerate(rows, 1):
         labels = row.get("labels")
         if isinstance(labels, list):  # a Parquet column may hold lists

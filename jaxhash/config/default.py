@@ -1,0 +1,96 @@
+"""The default configuration, with every value that a run has and what it means."""
+
+from typing import Any
+
+from ml_collections import ConfigDict
+from ml_collections.config_dict import placeholder
+
+from jaxhash import registry
+
+# Sections that choose one module of a package by `name`. The options of each module stand beside it
+# under the module's own name, so that changing the name alone is enough.
+CHOICES = {
+    "loss": "jaxhash.losses",
+    "model.attention": "jaxhash.models.attention",
+    "model.backbone": "jaxhash.models.backbones",
+    "model.head": "jaxhash.models.heads",
+}
+
+
+def base() -> ConfigDict:
+    """Returns the configuration that every file in `configs/` starts from.
+
+    Durations come as `..._epochs` or, where it is set, `..._steps`. The range of each value is in
+    `jaxhash.config.ranges`. A value that is added takes as its default what older versions did,
+    because a workdir that does not have it yet is opened with the default.
+
+    >>> base().optim.lr
+    5e-05
+    """
+    config = ConfigDict()
+    config.name = "unnamed"  # of the system; part of the default workdir
+    config.seed = 0  # of the split, the weights, the order and the augmentation
+    config.devices = 0  # how many local devices share a step; 0 takes all
+
+    config.data = ConfigDict()
+    config.data.name = "cifar10"  # a file of jaxhash/data/sets
+    config.data.protocol = "cifar10_54k"
+    # Folder of the TFDS data sets; unset: TFDS's default. For folder and manifest: your own images.
+    config.data.dir = placeholder(str)
+    config.data.size = 224  # pixels of the network's input
+    config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
+    # Whether images are read from disk as they are needed: auto (where they would take more than 4
+    # GiB), always or never. The numbers of a run do not depend on it.
+    config.data.stream = "auto"
+    config.data.workers = 4  # processes that read and decode images; 0: the main process
+    config.data.pad = 0  # training: pad by this many pixels and crop at random
+    config.data.flip = False  # training: mirror half of the images
+    config.data.mean = (0.485, 0.456, 0.406)  # of each channel, pixels from 0 to 1
+    config.data.std = (0.229, 0.224, 0.225)
+
+    config.model = ConfigDict()
+    config.model.bits = 48
+    config.model.hash_norm = False  # normalise outputs over the batch; see jaxhash.models.heads
+    config.model.backbone = _choice("model.backbone", name="resnet18")
+    # Nodes of the backbone by name, by pattern ("stage*"), or "last".
+    config.model.attention = _choice("model.attention", name="none", nodes=("last",))
+    config.model.head = _choice("model.head", name="linear")
+    config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
+    config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
+
+    config.loss = _choice("loss", name="dhida")
+
+    config.optim = ConfigDict()
+    config.optim.name = "rmsprop"  # rmsprop, adam or sgd
+    config.optim.lr = 5e-5
+    config.optim.weight_decay = 1e-5  # added to the gradient
+    config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
+    config.optim.drop_percent = 60.0  # of step: percent of training before lr falls to a tenth
+    config.optim.warmup_percent = 30.0  # of one_cycle: percent of training in which lr rises
+    # The learning rate of each part of the network is lr times this; 0 freezes its weights.
+    config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})
+
+    config.train = ConfigDict()
+    config.train.batch_size = 128  # over all devices
+    config.train.order = "shuffled"  # or class_balanced: as many images of each class in a batch
+    config.train.total_epochs = 150.0
+    config.train.total_steps = placeholder(int)
+
+    config.eval = ConfigDict()
+    config.eval.batch_size = 256
+    config.eval.at_start = True  # measure the untrained network too
+    config.eval.every_epochs = 0.0  # 0: only at the end
+    config.eval.every_steps = placeholder(int)
+
+    config.checkpoint = ConfigDict()
+    config.checkpoint.every_epochs = 10.0  # 0: only at the end
+    config.checkpoint.every_steps = placeholder(int)
+    config.checkpoint.keep = 3
+
+    config.log = ConfigDict({"every_steps": 10})
+    return config
+
+
+def _choice(section: str, **values: Any) -> ConfigDict:
+    """Returns a section that names one module of its package, and holds the options of each."""
+    return ConfigDict({**registry.defaults(CHOICES[section]), **values})

@@ -1,0 +1,92 @@
+"""What makes two configs different runs: the values that are in use, and not free to change."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxhash import registry
+from jaxhash.config.default import CHOICES
+from jaxhash.config.values import flatten
+
+# What may change when a run is resumed: where files lie and what is reported, not what is computed.
+FREE_TO_CHANGE = (
+    "data.dir",
+    "data.stream",
+    "data.workers",
+    "devices",
+    "log.every_steps",
+    "checkpoint.keep",
+)
+
+
+def _is(name: str, value: Any) -> Callable[[dict], bool]:
+    return lambda flat: flat.get(name) == value
+
+
+def _has_attention(flat: dict) -> bool:
+    return flat.get("model.attention.name") != "none"
+
+
+# Values that a run uses only where another value asks for them.
+_USED_WHERE: dict[str, Callable[[dict], bool]] = {
+    "optim.drop_percent": _is("optim.schedule", "step"),
+    "optim.warmup_percent": _is("optim.schedule", "one_cycle"),
+    "optim.multiplier.attention": _has_attention,
+    "model.attention.nodes": _has_attention,
+    "train.total_epochs": _is("train.total_steps", None),
+    "eval.every_epochs": _is("eval.every_steps", None),
+    "checkpoint.every_epochs": _is("checkpoint.every_steps", None),
+}
+
+
+def in_use(flat: dict[str, Any]) -> dict[str, Any]:
+    """Leaves out of a flat config what its run does not use.
+
+    That is the options of losses, backbones, heads and attention that are not chosen, and what
+    another value switches off, such as `optim.warmup_percent` where no schedule has a warmup.
+
+    >>> in_use({"loss.name": "dah", "loss.dah.weight": 2, "loss.adh.eta": 3, "seed": 0})
+    {'loss.name': 'dah', 'loss.dah.weight': 2, 'seed': 0}
+    """
+    unused = {name for name, used in _USED_WHERE.items() if name in flat and not used(flat)}
+    for section, package in CHOICES.items():
+        options = [name for name in flat if name.startswith(f"{section}.")]
+        modules = {name: name.removeprefix(f"{section}.").split(".")[:-1] for name in options}
+        modules = {name: parts[0] for name, parts in modules.items() if parts}
+        others = _not_chosen(package, str(flat.get(f"{section}.name")), {*modules.values()})
+        unused |= {name for name, module in modules.items() if module in others}
+    return {name: value for name, value in flat.items() if name not in unused}
+
+
+def _not_chosen(package: str, choice: str, modules: set[str]) -> set[str]:
+    """Returns those of some modules of a package that do not build a choice."""
+    if choice in modules or not modules:
+        return modules - {choice}
+    # A variant, such as resnet18, has the options of the file that builds it.
+    builder = registry.builder(package, choice)
+    if builder is not None:
+        return modules - {builder}
+    # Of a file that is not here: it may be any that is not here.
+    return modules & set(registry.names(package))
+
+
+def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
+    """Lists in words where two configs differ in what makes a run.
+
+    >>> differences(ConfigDict(dict(bits=16)), ConfigDict(dict(bits=48)))
+    ['bits is 16 there and 48 here']
+    """
+    there, here = flatten(old), flatten(new)
+    # Where one of the two does not use a value that both have, that follows from another one.
+    names = (in_use(there).keys() & in_use(here).keys()) | (
+        (in_use(there).keys() | in_use(here).keys()) - (there.keys() & here.keys())
+    )
+    return [
+        f"{name} is {there.get(name, 'absent')} there and {here.get(name, 'absent')} here"
+        for name in sorted(names)
+        if there.get(name, _ABSENT) != here.get(name, _ABSENT) and name not in FREE_TO_CHANGE
+    ]
+
+
+_ABSENT = object()
