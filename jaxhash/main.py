@@ -77,10 +77,10 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | N
         parser.refuse(rest[0])
     if options.mode == "train" and config is None:
         raise UserError("--config is missing; try --config=configs/quickstart.py")
-    if options.mode != "train" and options.workdir is None:
-        raise UserError(f"--mode={options.mode} needs --workdir, the folder of a trained run")
     if options.mode == "explain" and options.coordinator is not None:
         raise UserError("--mode=explain takes one process; leave out --coordinator")
+    if options.mode != "train" and options.workdir is None:
+        raise UserError(f"--mode={options.mode} needs --workdir, the folder of a trained run")
     if options.mode == "explain" and not options.images:
         raise UserError("--mode=explain needs --images=PATH,PATH,...")
     return options, config

@@ -4,10 +4,12 @@ A new loss, attention, backbone, head or data set is one new file; nothing here 
 it. Files that begin with an underscore are helpers and never offered.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -77,7 +79,7 @@ def defaults(package: str) -> dict[str, dict[str, Any]]:
     >>> defaults("jaxhash.models.attention")["ida"]
     {'reduce_axis': 'query'}
     """
-    return {name: _options(module) for name, module in _scan(package).offered.items()}
+    return {name: _options(module.build) for name, module in _scan(package).offered.items()}
 
 
 def options(section: Any, module: ModuleType) -> dict[str, Any]:
@@ -114,7 +116,7 @@ def _check(module: ModuleType) -> None:
     """Raises TypeError for a module that cannot be offered."""
     if not callable(getattr(module, "build", None)):
         raise TypeError("it has no function build")
-    for name, default in _options(module).items():
+    for name, default in _options(module.build).items():
         if not _plain(default):
             raise TypeError(
                 f"the default of {name} in its build is a {type(default).__name__}, expected a "
@@ -128,10 +130,11 @@ def _plain(value: Any) -> bool:
     return type(value) in (bool, int, float, str)
 
 
-def _options(module: ModuleType) -> dict[str, Any]:
+@functools.cache
+def _options(build: Callable) -> dict[str, Any]:
     return {
         parameter.name: parameter.default
-        for parameter in inspect.signature(module.build).parameters.values()
+        for parameter in inspect.signature(build).parameters.values()
         if parameter.default is not parameter.empty and parameter.name != "dtype"
     }
 

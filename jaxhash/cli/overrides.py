@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 from ml_collections.config_flags import tuple_parser
 
 from jaxhash import config as configs
@@ -18,7 +17,13 @@ EXPECTED = {
     bool: "True or False",
     tuple: 'a tuple, such as (0.5,) or ("stage3","stage4")',
 }
-TRUTHS = ("true", "false", "t", "f", "1", "0")  # those that absl takes
+READERS = {
+    int: flags.IntegerParser().parse,
+    float: flags.FloatParser().parse,
+    bool: flags.BooleanParser().parse,
+    tuple: tuple_parser.TupleParser().parse,
+    str: str,
+}
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]*)(?:=(.*))?", re.DOTALL)
 
 
@@ -58,8 +63,10 @@ def split(arguments: Iterable[str], config: ConfigDict) -> tuple[list[str], list
             value = next(rest, None)
         if value is None:
             raise UserError(f"{argument}: expected a value, as in {PREFIX}{name}=VALUE")
-        if not _reads(kind, value):
-            raise UserError(f"{name}={value}: expected {EXPECTED[kind]}")
+        try:
+            READERS[kind](value)
+        except (TypeError, ValueError):
+            raise UserError(f"{name}={value}: expected {EXPECTED[kind]}") from None
         overrides.append(f"{PREFIX}{name}={value}")
     return overrides, others
 
@@ -91,17 +98,11 @@ def apply(config: ConfigDict, overrides: Iterable[str]) -> ConfigDict:
     Traceback (most recent call last):
     jaxhash.errors.UserError: optim.lr=0.0: expected a number above 0, at most 1000
     """
-    argv, values = ["", *overrides], flags.FlagValues()
-    config_flags.DEFINE_config_dict(
-        "config", config, "", lock_config=True, flag_values=values, sys_argv=argv
-    )
-    try:
-        values(argv)
-    except (flags.Error, TypeError, ValueError) as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise UserError(lines[-1]) from error
-    configs.check(values.config)
-    return values.config
+    for override in overrides:
+        name, _, value = override.removeprefix(PREFIX).partition("=")
+        config.update_from_flattened_dict({name: READERS[_kind(config, name)](value)})
+    configs.check(config)
+    return config.lock()
 
 
 def _kind(config: ConfigDict, name: str) -> type:
@@ -113,13 +114,3 @@ def _kind(config: ConfigDict, name: str) -> type:
     for section in sections:
         config = config[section]
     return config.get_type(leaf)
-
-
-def _reads(kind: type, value: Any) -> bool:
-    if kind is bool:
-        return value.lower() in TRUTHS
-    reader = tuple_parser.TupleParser().parse if kind is tuple else kind
-    try:
-        return kind not in EXPECTED or reader(value) is not None
-    except ValueError:
-        return False

@@ -1,9 +1,18 @@
-"""How commands end."""
+"""How commands are entered, and how they end."""
+
+import configparser
+import importlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from jaxhash.cli import command_line
 from jaxhash.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = ["main", "search", "report", "grid", "export", "report.table", "report.sizes"]
 
 
 def raising(error):
@@ -36,3 +45,64 @@ def test_without_a_word_for_it_ctrl_c_takes_its_usual_way():
 def test_a_mistake_in_the_arguments_is_one_line():
     with pytest.raises(UserError, match="^unrecognized arguments: --x; --help says more$"):
         command_line.Parser("a command").parse_args(["--x"])
+
+
+def test_a_flag_is_not_abbreviated():
+    parser = command_line.Parser("a command")
+    parser.add_argument("--workdir")
+    with pytest.raises(UserError, match="unrecognized arguments: --work=x"):
+        parser.parse_args(["--work=x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("3", 3), ("2", 2), ("1", None), ("-3", None), ("x", None), ("", None)]
+)
+def test_whole_numbers_have_a_least(text, value):
+    parser = command_line.Parser("a command")
+    parser.add_argument("--number", type=command_line.whole(2))
+    if value is not None:
+        assert parser.parse_args([f"--number={text}"]).number == value
+        return
+    with pytest.raises(UserError, match="--number: expected a whole number from 2, not"):
+        parser.parse_args([f"--number={text}"])
+
+
+def test_every_script_has_an_entry():
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    scripts = setup["options.entry_points"]["console_scripts"].split("\n")
+    entries = dict(line.split(" = ") for line in scripts if line)
+    assert sorted(entries) == [
+        "jaxhash",
+        "jaxhash-export",
+        "jaxhash-grid",
+        "jaxhash-report",
+        "jaxhash-search",
+    ]
+    for entry in entries.values():
+        module, _, name = entry.partition(":")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_helps_and_refuses_in_one_line(name):
+    """In one process: `--help` ends with 0, an unknown flag with 2."""
+    code = (
+        "import contextlib, io, runpy, sys\n"
+        "for flag, code in (('--help', 0), ('--nonsense', 2)):\n"
+        "    sys.argv = ['x', flag]\n"
+        "    try:\n"
+        f"        runpy.run_module('jaxhash.{name}', run_name='__main__', alter_sys=True)\n"
+        "    except SystemExit as ended:\n"
+        "        assert (ended.code or 0) == code, (flag, ended.code)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert f"python -m jaxhash.{name}" in done.stdout
+    assert done.stderr.startswith("jaxhash: ") and done.stderr.count("\n") == 1
+
+
+def test_the_package_is_the_command():
+    command = [sys.executable, "-m", "jaxhash", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "python -m jaxhash.main --config=configs/quickstart.py" in done.stdout

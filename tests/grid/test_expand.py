@@ -1,5 +1,6 @@
 """From sweeps to runs: the product, its names, and everything that is refused."""
 
+import json
 import math
 import re
 from pathlib import Path
@@ -11,8 +12,11 @@ from hypothesis import strategies as st
 from jaxhash.cli import overrides
 from jaxhash.errors import UserError
 from jaxhash.grid import expand
+from jaxhash.report import lengths
 from jaxhash.runs import workdir
+from jaxhash.runs.results import Run as Result
 from tests.grid import small
+from tests.report import fakes
 
 DHIDA = "configs/dhida.py"
 VALUES = {
@@ -113,6 +117,19 @@ def test_a_key_is_an_argument_where_there_is_one_and_a_value_where_it_says_so():
         ("optim.lr=1e-3,0.001", "are the same run"),
         ("data.workers=1,2", "changes nothing that is measured; set it once"),
         ("eval.at_start=True,False", "changes nothing that is measured"),
+        ("data.dir=a,b", "changes nothing that is measured"),
+        ("name=a,b", "changes nothing that is measured"),
+        ("loss.adh.eta=.1,.2", "--sweep loss.adh.eta: dhida does not use it; sweep what its"),
+        ("model.backbone.resnet30.width=32,64", "dhida does not use it"),
+        ("model.head.classifier.bias=True,False", "dhida does not use it"),
+        ("model.attention.cbam.reduction=8,16", "dhida does not use it"),
+        ("optim.warmup_percent=0,5", "dhida does not use it"),
+        ("optim.drop_percent=50,60", "dhida does not use it"),
+        ("loss.dhida.gamma=.1,nan", "loss.dhida.gamma=nan: expected a number"),
+        ("loss.dhida.balance_axis=bits,rows", "balance_axis 'rows': expected samples or bits"),
+        ("model.backbone.resnet.width=64,0", "width=0: expected at least 1"),
+        ("config.model.attention.nodes=stage9", "model.attention.nodes has 'stage9'"),
+        ("optim.lr=0.1,inf", "optim.lr=inf: expected a number above 0"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(sweep, message):
@@ -137,11 +154,60 @@ def test_what_makes_no_sense_is_refused_in_one_line(sweep, message):
         ({"paths": "configs/dihda.py"}, "no such file"),
         ({"paths": [DHIDA, "configs/adh.py"], "sweeps": ["row=D"]}, "configs/adh.py has no such"),
         ({"paths": DHIDA, "sweeps": ["row=D", "attention=none"]}, "leave attention= out"),
+        (
+            {"paths": DHIDA, "sweeps": ["loss.name=dhida,adh", "loss.dhida.gamma=.1,.2"]},
+            "--sweep loss.dhida.gamma: dhida does not use it",
+        ),
+        (
+            {"paths": DHIDA, "sweeps": ["train.total_epochs=1,2", "train.total_steps=9"]},
+            "--sweep train.total_epochs: dhida does not use it",
+        ),
     ],
 )
 def test_grids_that_make_no_sense_are_refused(grid, message):
     with pytest.raises(UserError, match=re.escape(message)):
         runs(**grid)
+
+
+@pytest.mark.parametrize(
+    ("paths", "sweep", "row"),
+    [
+        (DHIDA, "loss.dhida.gamma=.1,.2", "gamma 0.{}"),
+        (DHIDA, "model.backbone.resnet.width=1,2", "width {}"),
+        (DHIDA, "config.model.attention.ida.reduce_axis=query,key", None),
+        (f"{DHIDA}:scale=small", "optim.warmup_percent=0,5", None),
+        ("configs/dah.py", "model.head.classifier.bias=True,False", None),
+        ("configs/hrmpa.py", "model.backbone.swin.window=1,2", "window {}"),
+        (f"{DHIDA}:attention=cbam", "model.attention.cbam.reduction=1,2", "reduction {}"),
+        (DHIDA, "optim.lr=1,2", "lr {}.0"),
+        (DHIDA, "train.total_epochs=1,2", None),
+        (DHIDA, 'config.model.attention.nodes=("stage3",),("last",)', None),
+    ],
+)
+def test_two_values_are_two_rows_of_the_table(paths, sweep, row):
+    """Whatever a config uses can be swept over, options of its loss, backbone and head too."""
+    found = []
+    for steps, run in enumerate(runs(paths, [sweep])):
+        config = overrides.build(run.config, run.overrides).to_dict()
+        numbers = fakes.results(config=json.loads(json.dumps(config)))
+        if sweep.startswith("train."):
+            numbers["steps"] = steps + 1
+        found.append(Result(run.name, numbers, [], {}))
+    (table,) = lengths.tables(found)
+    assert len(table.rows) == 2
+    if row:
+        assert [*table.rows] == [f"dhida-small ({row.format(value)})" for value in (1, 2)]
+    assert len({run.name for run in runs(paths, [sweep])}) == 2
+
+
+def test_an_argument_that_changes_nothing_in_use_makes_the_same_run(tmp_path):
+    text = small.CONFIG.replace(
+        "config.optim.lr = 1e-3", "config.loss.adh.eta = float(args.bits); config.model.bits = 8"
+    )
+    path = tmp_path / "same.py"
+    path.write_text(text)
+    with pytest.raises(UserError, match="are the same run"):
+        runs(str(path), ["bits=8,16"])
 
 
 def test_configs_of_one_name_are_told_apart_or_refused(tmp_path):

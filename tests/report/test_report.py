@@ -11,7 +11,7 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.report import __main__ as command
-from jaxhash.report import page, summary, systems, table
+from jaxhash.report import page, seeds, summary, systems, table
 from jaxhash.runs import results
 from tests.report import fakes
 
@@ -121,7 +121,7 @@ def test_seeds_are_averaged_and_nothing_else_is(tmp_path):
         ("other", [1]),
     ]
     cells = summary.over_seeds(found).rows[0]
-    spread = table.spread([n["map"] for n in numbers[:3]]).replace("+-", "±")
+    spread = seeds.Spread.of([n["map"] for n in numbers[:3]]).text("±")
     assert [cell.text for cell in cells[1:3]] == ["16", spread] and cells[4].text == "0, 1, 2"
     assert summary.over_seeds(found[1:]) is None
 

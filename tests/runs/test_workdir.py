@@ -22,7 +22,8 @@ from jaxhash.training import loop
 HOLD = """
 import sys
 from etils import epath
-from jaxhash import config, workdir
+from jaxhash import config
+from jaxhash.runs import workdir
 with workdir.claimed(epath.Path(sys.argv[1]), config.base()):
     print("held", flush=True)
     sys.stdin.read()
