@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import re
 from functools import partial
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pytest
 
 import jaxhash
 from jaxhash import config as configs
-from jaxhash import registry
-from jaxhash.data.augment import Augment
+from jaxhash import losses, registry
+from jaxhash.data import augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Task
 from jaxhash.models import backbones, hash_network
@@ -21,6 +22,10 @@ from jaxhash.training.state import TrainState
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+PACKAGES = ("losses", "models.attention", "models.backbones", "models.heads", "data.sets")
+PARTS = [(package, name) for package in PACKAGES for name in registry.names(f"jaxhash.{package}")]
+THIS = Path(__file__)
+TESTS = {path.stem: path.read_text() for path in THIS.parent.rglob("test_*.py") if path != THIS}
 MODULES = [m.name for m in pkgutil.walk_packages(jaxhash.__path__, "jaxhash.")]
 
 
@@ -35,12 +40,9 @@ def test_every_config_traces_a_step_at_full_size(path):
     config = configs.load(str(path))
     configs.check(config)
     network = hash_network.build(config.model, labels=10)
-    paper = registry.find("jaxhash.losses", config.loss.name)
-    loss = paper.build(**registry.options(config.loss, paper))
+    loss = losses.build(config.loss)
     optimizer = optimizers.build(config.optim, 100)
     channels = len(config.data.mean)
-    data = config.data
-    augment = Augment(data.size, data.pad, data.flip, data.mean, data.std)
     batch, size = config.train.batch_size, config.data.size
 
     def step():
@@ -54,7 +56,7 @@ def test_every_config_traces_a_step_at_full_size(path):
             model=network,
             loss=loss,
             optimizer=optimizer,
-            augment=augment,
+            augment=augment.build(config.data),
             seed=0,
         )
         index = jnp.zeros((2, batch // 2), jnp.int32)
@@ -73,16 +75,28 @@ def test_every_config_says_how_to_run_it(path):
     assert f"--config=configs/{path.name}" in path.read_text()
 
 
-@pytest.mark.parametrize("package", ["losses", "models.attention", "models.backbones", "data.sets"])
-def test_every_part_has_a_test(package):
-    text = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    for name in registry.names(f"jaxhash.{package}"):
-        assert name in text, f"no test speaks of jaxhash.{package}.{name}"
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_every_part_says_what_it_builds(package, name):
+    module = registry.find(f"jaxhash.{package}", name)
+    assert module.build.__doc__, f"build of jaxhash.{package}.{name} has no docstring"
+
+
+@pytest.mark.parametrize(("package", "name"), PARTS)
+def test_every_part_has_a_test(package, name):
+    """A test file is named after it, imports it, or has it or one of its variants in quotes."""
+    module = registry.find(f"jaxhash.{package}", name)
+    names = "|".join(map(re.escape, [name, *getattr(module, "VARIANTS", ())]))
+    spoken = re.compile(rf"""["']({names})\b|^from jaxhash.* import .*\b{name}\b""", re.MULTILINE)
+    assert any(spoken.search(text) or stem == f"test_{name}" for stem, text in TESTS.items()), (
+        f"no test of jaxhash.{package}.{name}: tests/{package.replace('.', '/')}/test_{name}.py "
+        "would be its place"
+    )
 
 
 def test_every_loss_has_a_config():
     used = {configs.load(str(path)).loss.name for path in CONFIGS}
-    assert used == set(registry.names("jaxhash.losses"))
+    missing = set(registry.names("jaxhash.losses")) - used
+    assert not missing, f"no file in configs/ uses {', '.join(missing)}"
 
 
 def test_no_attention_is_the_map_itself():

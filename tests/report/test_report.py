@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import subprocess
 import sys
 from html.parser import HTMLParser
 
@@ -11,8 +10,9 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.report import __main__ as command
-from jaxhash.report import page, seeds, summary, systems, table
+from jaxhash.report import page, seeds, sizes, summary, systems, table
 from jaxhash.runs import results
+from tests import plugins
 from tests.report import fakes
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>|](http://x)`\n${{ 7 * 7 }}"
@@ -137,6 +137,30 @@ def test_systems_called_alike_say_what_differs(tmp_path):
     assert table.over_seeds(numbers).count("dhida-small") == 2
 
 
+def test_two_widths_of_a_backbone_are_two_systems_whatever_its_variants_are_called(tmp_path):
+    numbers = [fakes.results(), fakes.results()]
+    for one, width in zip(numbers, (4, 8), strict=True):
+        backbone = {"name": "narrow", "mine": {"width": width}, "resnet": {"width": width}}
+        one["config"]["model"]["backbone"] = backbone
+    labels = ["dhida-small (width 4)", "dhida-small (width 8)"]
+    found = read(tmp_path, *numbers)
+    # Somebody else's, which is not here, and then is.
+    assert [system.label for system in systems.sort(found)] == labels
+    with plugins.added(tmp_path / "mine", "jaxhash.models.backbones", mine=plugins.BACKBONE):
+        assert [system.label for system in systems.sort(found)] == labels
+        numbers[1]["config"]["model"]["backbone"]["mine"]["width"] = 4
+        assert len(systems.sort(read(tmp_path, *numbers))) == 1
+
+
+def test_no_two_systems_have_one_label(tmp_path):
+    """Or one would be missing in a table by labels: what differs is not said in every label."""
+    numbers = [fakes.results(), fakes.results()]
+    numbers[0]["config"]["train"] = {"total_steps": None, "total_epochs": 2.0}
+    numbers[1]["config"]["train"] = {"total_steps": 400, "total_epochs": 2.0}
+    labels = [system.label for system in systems.sort(read(tmp_path, *numbers))]
+    assert labels == ["dhida-small, run0", "dhida-small, run1"]
+
+
 def test_what_should_be_known_before_comparing_is_said(tmp_path):
     numbers = [fakes.results(), fakes.results(), fakes.results(protocol="cifar10_59k")]
     numbers[1]["split_checksum"] = "f" * 16
@@ -256,11 +280,37 @@ def test_a_page_that_cannot_be_replaced_stays_whole(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "report.html"]
 
 
-def test_it_runs_as_a_command_and_explains_itself():
-    done = subprocess.run(
-        [sys.executable, "-m", "jaxhash.report", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "python -m jaxhash.report runs/a runs/b" in done.stdout and done.stderr == ""
+@pytest.mark.parametrize(
+    ("entry", "arguments", "message"),
+    [
+        (table.main, ["nowhere.json"], "nowhere.json: no such file or folder"),
+        (table.main, ["bad.json"], "bad.json: damaged, this is not JSON"),
+        (table.main, ["--seeds", "--uniformity", "bad.json"], "not allowed with argument --seeds"),
+        (sizes.main, ["nowhere.py"], "--config=nowhere.py: no such file"),
+        (sizes.main, [], "the following arguments are required: CONFIG"),
+    ],
+)
+def test_the_other_commands_refuse_in_one_line_too(
+    tmp_path, monkeypatch, entry, arguments, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.json").write_text("{")
+    monkeypatch.setattr(sys, "argv", ["x", *arguments])
+    with pytest.raises(UserError) as error:
+        entry()
+    assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_the_tables_of_a_command_are_those_of_its_files(tmp_path, monkeypatch, capsys):
+    numbers = [fakes.results(), fakes.results(seed=1)]
+    paths = [tmp_path / f"run{seed}.json" for seed in (0, 1)]
+    for path, one in zip(paths, numbers, strict=True):
+        path.write_text(json.dumps(one))
+    for flag, expected in {
+        (): table.markdown({"run0": numbers[0], "run1": numbers[1]}),
+        ("--seeds",): table.over_seeds(numbers),
+        ("--uniformity",): table.uniformity({"run0": numbers[0], "run1": numbers[1]}),
+    }.items():
+        monkeypatch.setattr(sys, "argv", ["x", *flag, *map(str, paths)])
+        table.main()
+        assert capsys.readouterr().out == expected + "\n"
