@@ -1,1 +1,1 @@
-"""What the command lines share: flags, overrides of a config, how a command ends."""
+"""What the command lines share: flags, overrides of a config, exit codes."""

@@ -1,4 +1,4 @@
-"""What the commands share: arguments whose mistakes are one line, and how a process ends."""
+"""What the commands share: an argument parser with one-line errors, and exit codes."""
 
 import argparse
 import sys

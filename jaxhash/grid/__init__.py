@@ -1,1 +1,1 @@
-"""Many runs from one command: a product of settings, trained here or through SLURM, one table."""
+"""Grids of runs: a product of settings, trained here or through SLURM, and one table."""

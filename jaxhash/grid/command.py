@@ -27,10 +27,10 @@ TABLES = {"table.md": lengths.markdown, "table.csv": lengths.csv_text}
 
 
 def main(argv: Sequence[str]) -> int:
-    """Does what the arguments say; returns 1 where a run was not finished, else 0.
+    """Trains the grid of the arguments; returns 0 where all runs are finished, else 1.
 
     Raises:
-      UserError: the grid cannot be run as it is; nothing was started.
+      UserError: a mistake in the arguments; no run was started.
     """
     options, fixed = _arguments(argv)
     asked = expand.expand(
@@ -54,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _conclude(asked: Sequence[Run], progress: Progress, out: Path) -> int:
-    """Writes and prints the table of what is finished, and says what is not."""
+    """Writes and prints the table of the finished runs, and names the others on stderr."""
     done = [run.folder for run in asked if run.finished()]
     if done:
         found = results.read(done)
@@ -65,7 +65,7 @@ def _conclude(asked: Sequence[Run], progress: Progress, out: Path) -> int:
         print(failure, file=sys.stderr)
     left = len(asked) - len(done)
     if left:
-        print(f"{left} of {len(asked)} runs are left; the same command goes on", file=sys.stderr)
+        print(f"{left} of {len(asked)} runs are left; the same command continues", file=sys.stderr)
     return 1 if left else 0
 
 
@@ -85,14 +85,25 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = command_line.Parser("python -m jaxhash.grid", description=__doc__)
     add = parser.add_argument
     add("--config", action="append", default=[], help="a config, or several with commas")
-    add("--sweep", action="append", default=[], metavar="KEY=VALUE,...", help="a setting to vary")
+    add(
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE,...",
+        help="a setting to vary",
+    )
     add(
         "--seeds",
         type=command_line.whole(1),
         metavar="N",
         help="train with the seeds 0 to N - 1",
     )
-    add("--out", type=Path, default=Path("runs/grid"), help="where all runs go (%(default)s)")
+    add(
+        "--out",
+        type=Path,
+        default=Path("runs/grid"),
+        help="folder of all runs (%(default)s)",
+    )
     add(
         "--jobs",
         type=command_line.whole(1),
@@ -102,18 +113,24 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add("--list", action="store_true", help="show the runs and their states, start none")
     cluster = parser.add_argument_group("on a cluster")
     add = cluster.add_argument
-    add("--slurm", action="store_true", help="submit the runs as a job array, and watch it")
-    add("--partition", help="where to run")
+    add("--slurm", action="store_true", help="submit the runs as a job array, and wait for it")
+    add("--partition", help="partition of the jobs")
     add(
         "--time",
         type=command_line.whole(1),
         default=60,
         metavar="MINUTES",
-        help="limit of a job (%(default)s)",
+        help="time limit of a job (%(default)s)",
     )
     add("--gpus", type=command_line.whole(0), default=0, help="GPUs of a run (%(default)s)")
     add("--cpus", type=command_line.whole(1), help="CPUs of a run")
-    add("--sbatch", action="append", default=[], metavar="NAME=VALUE", help="any other of sbatch's")
+    add(
+        "--sbatch",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="another option of sbatch",
+    )
     options, rest = parser.parse_known_args(argv)
     if not options.config:
         parser.error("--config is missing")
@@ -129,4 +146,4 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 def run() -> None:
     """Enters from the command line."""
-    command_line.run(lambda: main(sys.argv[1:]), "left at once; the same command goes on")
+    command_line.run(lambda: main(sys.argv[1:]), "ended at once; the same command continues")

@@ -1,4 +1,4 @@
-"""From configs and sweeps to runs: the product, with every mistake found before anything runs."""
+"""From configs and sweeps to runs: their product, checked before anything runs."""
 
 import itertools
 import json
@@ -23,7 +23,7 @@ from jaxhash.training import optimizers
 
 
 class Sweep(NamedTuple):
-    """A setting and the values that it takes in turn, as they were written."""
+    """A setting and its values, as they were written."""
 
     key: str
     values: tuple[str, ...]
@@ -38,7 +38,7 @@ class _Setting(NamedTuple):
 
 
 def paths(texts: Sequence[str]) -> list[str]:
-    """Splits what stood after each `--config=` into configs, each with its arguments.
+    """Splits the values of `--config=` into configs, each with its arguments.
 
     >>> paths(["configs/a.py:bits=16,scale=small,configs/b.py", "c.py"])
     ['configs/a.py:bits=16,scale=small', 'configs/b.py', 'c.py']
@@ -64,7 +64,7 @@ def sweep(text: str) -> Sweep:
         raise UserError(f"--sweep {text}: expected KEY=VALUE,VALUE,..., such as bits=16,32")
     for value in values:
         if values.count(value) > 1:
-            raise UserError(f"--sweep {text}: {value} stands there twice")
+            raise UserError(f"--sweep {text}: {value} is given twice")
     return Sweep(key, values)
 
 
@@ -75,18 +75,18 @@ def expand(
     seeds: int | None,
     out: Path,
 ) -> list[Run]:
-    """Lists the runs of a grid, config by config, the last sweep changing fastest.
+    """Lists the runs of a grid, config by config; the last sweep varies fastest.
 
     Args:
-      paths: configs, with arguments after a colon where they have any.
-      sweeps: what varies; each key is an argument of a config, or the path of a value in it.
-      fixed: overrides of all runs, "--config.NAME=VALUE".
-      seeds: how many, from 0 on; None takes the seed that the config has.
-      out: where the folders of the runs are.
+      paths: configs, each with its arguments after a colon.
+      sweeps: the settings to vary; each key is an argument of the config, or the path of a value.
+      fixed: overrides for all runs, "--config.NAME=VALUE".
+      seeds: how many, from 0; None takes the seed of the config.
+      out: the parent folder of the runs.
 
     Raises:
-      UserError: a key that a config does not have, a value that it cannot take, a setting given
-        twice, two runs that are the same, or a folder that holds another run.
+      UserError: a key that a config does not have, a value out of its range, a setting that is
+        given twice or that the config does not use, two equal runs, or a folder with another run.
     """
     if seeds is not None:
         if seeds < 1:
@@ -95,7 +95,7 @@ def expand(
     keys = [given.key for given in sweeps]
     for key in keys:
         if keys.count(key) > 1:
-            raise UserError(f"{key} is swept over twice, by --sweep or --seeds; say it once")
+            raise UserError(f"{key} is swept over twice, by --sweep or --seeds; give it once")
     runs: dict[str, Run] = {}
     names: dict[str, str] = {}
     for path in paths:
@@ -103,7 +103,7 @@ def expand(
             same = names.setdefault(json.dumps(_identity(config)), run.name)
             if same != run.name or run.name in runs:
                 raise UserError(
-                    f"{same} and {run.name} are the same run, or are called the same; leave out or "
+                    f"{same} and {run.name} are the same run, or have the same name; leave out or "
                     "rename one of them"
                 )
             workdir.check(run.folder, config)
@@ -123,7 +123,7 @@ def _of_config(
     arguments = [_is_argument(each.key, file, known, plain) for each in sweeps]
     for each in sweeps:
         if each.key in taken:
-            raise UserError(f"--sweep {each.key}: {each.key} is set for all runs; say it once")
+            raise UserError(f"--sweep {each.key}: {each.key} is set for all runs; give it once")
     for values in itertools.product(*(each.values for each in sweeps)):
         settings = [
             _Setting(each.key, value, argument)
@@ -133,7 +133,7 @@ def _of_config(
 
 
 def _is_argument(key: str, file: str, known: dict[str, Any], config: ConfigDict) -> bool:
-    """Says whether a key is an argument of a config; if not, it must be a value in it."""
+    """Tells whether a key is an argument of a config; otherwise it must be a value in it."""
     if key in known:
         return True
     flat = configs.flatten(config)
@@ -160,7 +160,7 @@ def _run(
     flat, defaults = configs.flatten(config), configs.known_arguments(file)
 
     def canonical(setting: _Setting) -> str:
-        """Writes a value as it was read, so that 1e-3 and 0.001 share a folder."""
+        """Writes a value in one form, so that 1e-3 and 0.001 have the same folder."""
         if not setting.argument:
             value = flat[setting.key]
             return "+".join(map(str, value)) if isinstance(value, tuple) else str(value)
@@ -171,15 +171,17 @@ def _run(
     parts = [Path(file).stem, *(f"{k}={v}" for k, v in named), f"seed={config.seed}"]
     name = ",".join(quote(part, safe="=+") for part in parts)
     if len(name) > 200:
-        raise UserError(f"{name}: too long for a folder's name; write a config of your own")
+        raise UserError(
+            f"{name}: too long for the name of a folder; put some settings into a config file"
+        )
     return Run(out / name, path, (*fixed, *own)), config
 
 
 def check(config: ConfigDict) -> None:
-    """Builds what can be built of a config without data, so that no run fails for what it says.
+    """Builds the parts of a config that need no data, to find mistakes before any run starts.
 
     Raises:
-      UserError: a name that does not exist, or an option that its part cannot have.
+      UserError: an unknown name, or an option out of its range.
 
     >>> check(configs.base())
     """
@@ -190,19 +192,18 @@ def check(config: ConfigDict) -> None:
 
 
 def _check_measured(key: str, config: ConfigDict) -> None:
-    """Raises UserError for a sweep over what does not change what is measured."""
+    """Raises UserError for a sweep over a setting that changes no result."""
     used = configs.in_use(configs.flatten(config))
     if key not in used:
         raise UserError(f"--sweep {key}: {config.name} does not use it; sweep what its config uses")
     if key not in _identity(config) or key in ("name", *configs.FREE_TO_CHANGE):
         raise UserError(
-            f"--sweep {key}: it changes nothing that is measured; set it once, as "
-            f"--config.{key}=VALUE"
+            f"--sweep {key}: it changes no result; set it once, as --config.{key}=VALUE"
         )
 
 
 def _identity(config: ConfigDict) -> dict[str, Any]:
-    """Returns the values that make a run what it is: two runs with the same are one."""
+    """Returns the values that results depend on: two runs with equal ones are the same run."""
     flat = configs.flatten(config)
     own = {key: flat[key] for key in ("seed", "model.bits", "data.dir")}
     return table.settings({"config": config.to_dict()}) | own

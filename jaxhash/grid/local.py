@@ -1,4 +1,4 @@
-"""Runs of a grid on this machine: so many at once, each in a process with its share of it."""
+"""Runs of a grid on this machine: several at once, each a process with its own cores and GPUs."""
 
 import os
 import shutil
@@ -14,18 +14,18 @@ from jaxhash.grid.run import Run
 from jaxhash.training.preemption import Stopping
 
 POLL = 0.2  # seconds
-PATIENCE = 10  # seconds, between asking a run to leave at once and making it
+PATIENCE = 10  # seconds between SIGTERM and SIGKILL
 
 
 class Share:
-    """What one of several runs at once gets of a machine: cores, and GPUs where there are any."""
+    """The cores and GPUs of one of several simultaneous runs; empty lists stand for all."""
 
     def __init__(self, cores: Sequence[int], gpus: Sequence[str]):
         self.cores = cores
         self.gpus = gpus
 
     def start(self, command: Sequence[str], log) -> subprocess.Popen:
-        """Starts a process that writes to a log, out of reach of this terminal's Ctrl-C."""
+        """Starts a process that writes to a log, in a session that Ctrl-C does not reach."""
         environment = dict(os.environ)
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
@@ -38,18 +38,19 @@ class Share:
             start_new_session=True,
         )
         if self.cores:
-            # Before it has imported anything that starts threads; they inherit it.
+            # Before it has imported anything that starts threads, since threads inherit it.
             os.sched_setaffinity(process.pid, self.cores)
         return process
 
 
 def shares(jobs: int) -> list[Share]:
-    """Divides the machine among `jobs` runs at once.
+    """Divides the machine among `jobs` simultaneous runs.
 
-    Cores are dealt out where there are enough, or every run would start a thread for each of them.
+    Cores are divided where there are enough; otherwise every run would start a thread for each core
+    of the machine.
 
     Raises:
-      UserError: there are fewer GPUs than jobs; each would take most of the memory of one.
+      UserError: there are fewer GPUs than jobs, and JAX takes most of the memory of a GPU.
     """
     devices = gpus(os.environ)
     if devices and jobs > len(devices):
@@ -61,7 +62,7 @@ def shares(jobs: int) -> list[Share]:
 
 
 def gpus(environment: Mapping[str, str]) -> list[str]:
-    """Lists the GPUs that runs would see; none where JAX is told to use the CPU.
+    """Lists the GPUs that runs would see; none where JAX is set to use the CPU.
 
     >>> gpus({"CUDA_VISIBLE_DEVICES": "2,3"}), gpus({"JAX_PLATFORMS": "cpu"})
     (['2', '3'], [])
@@ -79,10 +80,11 @@ def gpus(environment: Mapping[str, str]) -> list[str]:
 
 
 def train(runs: Sequence[Run], jobs: int, progress: Progress) -> None:
-    """Trains runs, so many at once, and tells `progress` what becomes of each.
+    """Trains runs, `jobs` at once, and reports each to `progress` as it ends.
 
-    A run that another process has is left for later, and done here if that one does not end it.
-    Ctrl-C and SIGTERM let the runs save and leave; a second Ctrl-C makes them leave at once.
+    A run that another process holds is put last in the queue, and trained here if that process does
+    not finish it. On Ctrl-C and SIGTERM the active runs save and end; on a second Ctrl-C they end
+    at once.
     """
     waiting, free = deque(runs), shares(jobs)
     active: dict[Run, tuple[subprocess.Popen, Share]] = {}
@@ -93,7 +95,7 @@ def train(runs: Sequence[Run], jobs: int, progress: Progress) -> None:
                 if stop.came and not asked:
                     asked = True
                     waiting.clear()
-                    progress.say(f"{stop.came}: {len(active)} running, to save and to leave")
+                    progress.say(f"{stop.came}: {len(active)} running, which save and end")
                     _signal(active, signal.SIGTERM)
                 for _ in range(len(waiting) if free else 0):
                     _start(waiting, active, free, progress)
@@ -114,14 +116,14 @@ def _start(
     free: list[Share],
     progress: Progress,
 ) -> None:
-    """Starts the first run of the queue, or puts it last where somebody else has it."""
+    """Starts the first run of the queue, or puts it last where another process holds it."""
     run = waiting.popleft()
     log = run.claim() if free else None
     if log is None:
         waiting.append(run)
         return
     with log:
-        if run.finished():  # by somebody else
+        if run.finished():  # by another process
             progress.ended(run, "")
             return
         run.announce(log)
@@ -135,7 +137,7 @@ def _signal(active: dict[Run, tuple[subprocess.Popen, Share]], number: int) -> N
 
 
 def _end(active: dict[Run, tuple[subprocess.Popen, Share]]) -> None:
-    """Leaves no process behind where something, or a second Ctrl-C, ends this one."""
+    """Ends all processes, after an error or a second Ctrl-C in this one."""
     _signal(active, signal.SIGTERM)
     for process, _ in active.values():
         try:

@@ -1,4 +1,4 @@
-"""What a grid says while it goes: a bar with what runs now, and a line for each run that ends."""
+"""Progress of a grid: a bar with the active runs, and a line for each run that ends."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from jaxhash.grid.run import Run
 from jaxhash.runs import workdir
 
-SHOWN = 2  # names beside the bar
+SHOWN = 2  # names of runs beside the bar
 
 
 class Failure(NamedTuple):
@@ -27,7 +27,7 @@ class Progress:
     """Counts the runs of a grid as they end.
 
     Attributes:
-      failures: those that ended without results, in the order in which they did.
+      failures: those that ended without results, in the order in which they ended.
     """
 
     def __init__(self, total: int, done: int):
@@ -53,16 +53,16 @@ class Progress:
         sys.stdout.flush()
 
     def running(self, names: Sequence[str], waiting: int) -> None:
-        """Shows what runs now, or that all that is left is in other hands."""
+        """Shows the active runs, or that other processes have all that are left."""
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
         text = "; ".join(names[:SHOWN]) + more
         if not names and waiting:
-            text = f"waiting for {waiting} that other processes have"
+            text = f"waiting for {waiting} runs of other processes"
         if text not in (self._bar.postfix or ""):
             self._bar.set_postfix_str(text, refresh=sys.stderr.isatty())
 
     def ended(self, run: Run, why: str) -> None:
-        """Takes note of a run that ended: with results where `why` is empty."""
+        """Counts a run that ended, with results where `why` is empty."""
         minutes = (time.monotonic() - self._since) / 60
         if why:
             self.failures.append(Failure(run, why))

@@ -1,4 +1,4 @@
-"""One run of a grid: its command, its folder, whether it is done, and whether somebody has it."""
+"""One run of a grid: its command, its folder, its state, and the lock on it."""
 
 import datetime
 import fcntl
@@ -14,7 +14,7 @@ from jaxhash.runs import workdir
 
 
 class Run(NamedTuple):
-    """A training, and the measuring of it, that a grid asks for.
+    """One training of a grid, and its evaluation.
 
     Attributes:
       folder: its workdir, named after its settings.
@@ -28,20 +28,20 @@ class Run(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What tells this run from the others of its grid."""
+        """The name of its folder, unique in its grid."""
         return self.folder.name
 
     def command(self) -> list[str]:
-        """Returns what trains it, resumes it, or finds it finished; `-u`, for its log."""
+        """Returns the command that trains or resumes it, unbuffered, for its log."""
         arguments = [f"--config={self.config}", *self.overrides, f"--workdir={self.folder}"]
         return [sys.executable, "-u", "-m", "jaxhash.main", *arguments]
 
     def finished(self) -> bool:
-        """Says whether it has its results."""
+        """Tells whether it has results."""
         return (self.folder / workdir.RESULTS).exists()
 
     def state(self) -> str:
-        """Says in a word how far it is: done, running, begun or new."""
+        """Returns its state: done, running, begun or new."""
         if self.finished():
             return "done"
         log = self.folder / workdir.LOG
@@ -51,10 +51,10 @@ class Run(NamedTuple):
             return "begun" if _lock(file) else "running"
 
     def claim(self) -> BinaryIO | None:
-        """Opens its log and locks it; returns None where another process has it.
+        """Opens its log and locks it; returns None where another process holds the lock.
 
-        A process that is given the log as its output keeps the lock for as long as it lives, even
-        where whoever started it has died.
+        A process that gets the log as its output keeps the lock until it ends, even if the process
+        that started it has ended.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         log = (self.folder / workdir.LOG).open("ab")
@@ -64,7 +64,7 @@ class Run(NamedTuple):
         return None
 
     def announce(self, log: BinaryIO) -> None:
-        """Writes the command and the time into its log."""
+        """Writes the command and the time to its log."""
         now = datetime.datetime.now().isoformat(" ", "seconds")
         # A killed process may have left a line, such as a progress bar, without its end.
         before = "\n" if log.tell() else ""
@@ -72,14 +72,14 @@ class Run(NamedTuple):
         log.flush()
 
     def last_line(self) -> str:
-        """Returns the last line of its log that says something, or ''."""
+        """Returns the last line of its log that is not empty, or ''."""
         log = self.folder / workdir.LOG
         text = log.read_bytes()[-10_000:].decode(errors="replace") if log.exists() else ""
         lines = [line.strip() for line in re.split(r"[\r\n]", text)]
         return next((line for line in reversed(lines) if line), "")
 
     def why_not(self, returncode: int) -> str:
-        """Says in words why its process ended without results; '' where there are results."""
+        """Returns the reason why its process ended without results; '' where there are results."""
         if self.finished():
             return ""
         if returncode < 0:
@@ -89,7 +89,7 @@ class Run(NamedTuple):
         return self.last_line() or f"ended with exit code {returncode}"
 
     def score(self) -> str:
-        """Returns the mAP of a finished run in words."""
+        """Returns the mAP of a finished run as text."""
         return f"mAP {json.loads((self.folder / workdir.RESULTS).read_text())['map']:.4f}"
 
 

@@ -19,13 +19,13 @@ from jaxhash.runs import workdir
 from jaxhash.training.preemption import Stopping
 
 POLL = 5  # seconds
-GRACE = 3  # looks at the queue, for results to appear on a slow file system
-REQUEUES = 100  # after the time limit or a preemption; every time the run resumes
+GRACE = 3  # polls of the queue that results may take to appear on a slow file system
+REQUEUES = 100  # after the time limit or a preemption; the run resumes each time
 SUBMITTED = "submitted.json"
 
 
 class Options(NamedTuple):
-    """What a job asks of SLURM: minutes, GPUs and CPUs are for each run."""
+    """Resources of the jobs: minutes, GPUs and CPUs are for each run, at_once limits the array."""
 
     partition: str | None = None
     minutes: int = 60
@@ -35,8 +35,8 @@ class Options(NamedTuple):
     more: dict[str, str] = {}  # noqa: RUF012  never changed
 
     def parameters(self) -> dict[str, Any]:
-        """Returns them as submitit calls them."""
-        asked = {
+        """Returns the options that are set, under their names in submitit."""
+        options = {
             "name": "jaxhash-grid",
             "timeout_min": self.minutes,
             "cpus_per_task": self.cpus,
@@ -45,18 +45,18 @@ class Options(NamedTuple):
             "slurm_array_parallelism": self.at_once,
             "slurm_additional_parameters": self.more or None,
         }
-        return {name: value for name, value in asked.items() if value is not None}
+        return {name: value for name, value in options.items() if value is not None}
 
 
 class Job:
-    """One run inside a job: what submitit calls, and calls again after the time limit."""
+    """One run as a job: submitit calls it, and calls it again after the time limit."""
 
     def __init__(self, run: Run):
         self.run = run
         self._pid = None
 
     def __call__(self) -> str:
-        """Trains the run; returns why it has no results, or ''."""
+        """Trains the run; returns the reason why it has no results, or ''."""
         log = self.run.claim()
         while log is None:  # another process has it
             time.sleep(POLL)
@@ -72,7 +72,7 @@ class Job:
         return self.run.why_not(process.wait())
 
     def checkpoint(self) -> Any:
-        """Waits until the run, to which SLURM has sent the same signal, has saved."""
+        """Waits until the run has saved; SLURM sends it the same signal."""
         if self._pid is not None:
             with contextlib.suppress(ChildProcessError):
                 os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
@@ -87,19 +87,19 @@ def train(
     cluster: str = "slurm",
     queued: Callable[[], set[str] | None] | None = None,
 ) -> None:
-    """Submits runs that are not in the queue already, and watches until they have ended.
+    """Submits the runs that are not queued yet, and polls until all have ended.
 
     Args:
       runs: none of them finished.
-      options: what each asks for.
-      folder: for submitit's files and the list of what was submitted; on a disk that all machines
+      options: the resources of each job.
+      folder: for submitit's files and the list of submitted runs, on a disk that all machines
         share.
-      progress: is told what becomes of each run. Ctrl-C ends the watching alone.
-      cluster: "slurm", or another that submitit knows.
-      queued: says which ids are in the queue, None where it cannot be asked; default: `squeue`.
+      progress: gets each run as it ends. Ctrl-C ends the polling, not the jobs.
+      cluster: "slurm", or another executor of submitit.
+      queued: returns the ids in the queue, None where the queue does not answer; default: `squeue`.
 
     Raises:
-      UserError: submitit or SLURM is not here, or refuses what is asked for.
+      UserError: submitit or SLURM is not installed, or refuses the options.
     """
     queued = queued or _squeue
     folder.mkdir(parents=True, exist_ok=True)
@@ -111,7 +111,7 @@ def train(
             ids |= _submit(missing, options, folder, cluster)
             workdir.write(folder / SUBMITTED, json.dumps(ids, indent=1) + "\n")
     progress.say(f"{len(missing)} runs submitted, {len(runs) - len(missing)} were in the queue")
-    waiting = dict.fromkeys(runs, 0)  # how often each was missed in the queue
+    waiting = dict.fromkeys(runs, 0)  # polls since each was last in the queue
     with Stopping() as stop:
         while waiting and not stop.came:
             there = queued()
@@ -128,7 +128,7 @@ def train(
             _pause(stop, POLL if waiting else 0)
     if stop.came:
         jobs = sorted({ids[run.name].partition("_")[0] for run in waiting})
-        progress.say(f"{stop.came}: the jobs go on; scancel {' '.join(jobs)} ends them")
+        progress.say(f"{stop.came}: the jobs continue; scancel {' '.join(jobs)} ends them")
 
 
 def _submit(runs: Sequence[Run], options: Options, folder: Path, cluster: str) -> dict[str, str]:
@@ -144,7 +144,7 @@ def _submit(runs: Sequence[Run], options: Options, folder: Path, cluster: str) -
 
 
 def _submitit() -> ModuleType:
-    """Imports submitit, which would close the log handlers of everybody else while it sets its own.
+    """Imports submitit without its logging set-up, which closes the handlers of other libraries.
 
     Raises:
       UserError: it is not installed.
@@ -164,17 +164,17 @@ def _submitit() -> ModuleType:
 
 
 def _squeue() -> set[str] | None:
-    """Lists the ids of one's own jobs that wait or run; None where SLURM does not answer."""
+    """Lists the ids of the user's jobs that wait or run; None where SLURM does not answer."""
     command = ["squeue", "--noheader", "--array", "--format=%i", f"--user={getpass.getuser()}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:
-        raise UserError("--slurm: there is no squeue; expected a machine with SLURM") from None
+        raise UserError("--slurm: squeue is not installed; expected a machine with SLURM") from None
     return set(done.stdout.split()) if done.returncode == 0 else None
 
 
 def _pause(stop: Stopping, seconds: float) -> None:
-    """Sleeps, but not beyond a Ctrl-C."""
+    """Sleeps until the time is over or Ctrl-C comes."""
     until = time.monotonic() + seconds
     while time.monotonic() < until and not stop.came:
         time.sleep(0.1)
@@ -187,7 +187,7 @@ def _submitted(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keeps two grids from submitting the same run at the same time."""
+    """Holds a lock, so that two grids do not submit the same run."""
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Checkpoints through orbax: written beside and renamed, so that a kill loses none that exist."""
+"""Checkpoints through orbax: written under another name and renamed, so that a kill loses none."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from jaxhash.runs import workdir as workdirs
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/checkpoints/<step>`.
 
-    Processes that share a run all make the same calls; orbax lets one of them write, and all wait
-    for it.
+    Processes that share a run all make the same calls; orbax writes from one of them, and the others
+    wait for it.
     """
 
     def __init__(self, workdir: epath.Path, keep: int = 3):
-        """Opens the folder; the newest `keep` checkpoints stay."""
+        """Opens the folder; only the newest `keep` checkpoints are kept."""
         folder = workdir if workdirs.remote(workdir) else workdir.absolute()
         self._folder = folder / workdirs.CHECKPOINTS
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
@@ -35,7 +35,7 @@ class Checkpoints:
         return self._manager.latest_step()
 
     def save(self, step: int, state: Any) -> None:
-        """Saves a tree of host arrays in the background, unless the step is saved already.
+        """Saves a tree of host arrays in the background, unless that step is saved already.
 
         The position in the data is the step: `jaxhash.data.sampler` derives every batch from it.
         """
@@ -46,7 +46,7 @@ class Checkpoints:
         """Reads the newest checkpoint, of which there must be one, by the shapes of `template`.
 
         Raises:
-          UserError: it is of another shape, or damaged.
+          UserError: its shapes are others, or it is damaged.
         """
         step = self.latest()
         where = self._folder / str(step)
@@ -60,7 +60,7 @@ class Checkpoints:
             raise UserError(
                 f"{where}: does not fit this config, or is damaged ({first_line(error)}); {advice}"
             ) from error
-        # Orbax hands back what it finds, whatever the shape of the template.
+        # Orbax returns what it finds, whatever the shapes of the template.
         pairs = zip(
             jax.tree.leaves(template), jax.tree_util.tree_leaves_with_path(state), strict=True
         )
@@ -73,7 +73,7 @@ class Checkpoints:
         return state
 
     def read(self) -> dict:
-        """Reads the newest checkpoint, of which there must be one, as it is: a tree of arrays.
+        """Reads the newest checkpoint, of which there must be one, as a tree of arrays.
 
         Raises:
           UserError: it is damaged.
@@ -88,5 +88,5 @@ class Checkpoints:
             ) from error
 
     def wait(self) -> None:
-        """Blocks until what was saved is on disk."""
+        """Blocks until all saves are on disk."""
         self._manager.wait_until_finished()

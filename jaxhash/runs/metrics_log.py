@@ -1,4 +1,4 @@
-"""What a run says while it goes: JSON lines, TensorBoard events."""
+"""The metrics of a run while it trains: JSON lines and TensorBoard events."""
 
 import json
 import math
@@ -15,14 +15,14 @@ METRICS = "metrics.jsonl"
 class Writer:
     """Appends scalars to `metrics.jsonl` and to TensorBoard events in one folder.
 
-    In object storage, where nothing can be appended, `metrics.jsonl` is written anew each time, and
-    there are no events.
+    In object storage, which cannot append, `metrics.jsonl` is rewritten each time, and there are no
+    events.
     """
 
     def __init__(self, workdir: epath.Path, step: int, *, silent: bool = False):
-        """Opens the files, dropping what was written after `step`, the step of a resume.
+        """Opens the files, and drops rows after `step`, the step of a resume.
 
-        A silent one has no files: that of a process which is not the one that writes.
+        A silent writer has no files; processes other than 0 have one.
         """
         self._path, self._silent = workdir / METRICS, silent
         self._remote, self._events = workdirs.remote(workdir), None
@@ -42,7 +42,7 @@ class Writer:
             self._events.close()
 
     def write(self, step: int, scalars: dict[str, float]) -> None:
-        """Writes one row; names with a slash are grouped by TensorBoard."""
+        """Writes one row; TensorBoard groups names by what precedes their slash."""
         row = {"step": step, **scalars}
         self._rows.append(row)
         self._written |= {(step, name) for name in scalars}
@@ -57,7 +57,7 @@ class Writer:
             self._events.add_scalar(name, value, step)
 
     def has(self, step: int, name: str) -> bool:
-        """Says whether a scalar was written for a step, in this process or before it."""
+        """Tells whether a scalar was written for a step, by this process or an earlier one."""
         return (step, name) in self._written
 
     def _rewrite(self) -> None:
@@ -65,7 +65,7 @@ class Writer:
 
 
 def read(workdir: epath.Path) -> list[dict[str, float]]:
-    """Reads the rows of a run, oldest first; a row that a kill cut short is left out."""
+    """Reads the rows of a run, oldest first; an incomplete last row is left out."""
     rows = []
     path = workdir / METRICS
     for line in path.read_text().splitlines() if path.exists() else []:

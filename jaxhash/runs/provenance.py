@@ -1,4 +1,4 @@
-"""Where a number comes from: code version, hardware, libraries, time."""
+"""The provenance of results: version of the code, hardware, libraries, time."""
 
 import datetime
 import importlib.metadata
@@ -13,7 +13,7 @@ PACKAGES = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
 def collect(device_count: int) -> dict:
-    """Describes what a run ran on, for `results.json`.
+    """Describes code, hardware and libraries of a run, for `results.json`.
 
     >>> sorted(collect(1))
     ['code', 'date', 'hardware', 'packages', 'python']
@@ -29,7 +29,7 @@ def collect(device_count: int) -> dict:
 
 
 def code_version() -> str:
-    """Returns the version of jaxhash and, in a checkout, its commit and whether it was changed."""
+    """Returns the version of jaxhash and, in a checkout, its commit, `-dirty` if changed."""
     version = importlib.metadata.version("jaxhash")
     try:
         commit = subprocess.run(

@@ -1,4 +1,4 @@
-"""Finished runs off the disk: what `results.json` holds, checked, and what lies beside it."""
+"""Reads finished runs: `results.json`, checked, with its metrics and pictures."""
 
 import json
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ AGAIN = "write it again with python -m jaxhash.main --mode=evaluate --workdir="
 class Run(NamedTuple):
     """A finished run.
 
-    label: its folder's or file's name, longer where two runs would share it. results: what its
-    `results.json` holds. rows: of its `metrics.jsonl`, oldest first. pictures: file name to path,
-    of those that are there.
+    label: name of its folder or file, with parent folders where two runs share it. results: the
+    content of its `results.json`. rows: of its `metrics.jsonl`, oldest first. pictures: file name
+    to path, of those that exist.
     """
 
     label: str
@@ -29,10 +29,10 @@ class Run(NamedTuple):
 
 
 def read(paths: Sequence[str | Path]) -> list[Run]:
-    """Reads runs, each a workdir or a JSON file like those in `results/`; one given twice is once.
+    """Reads runs, each a workdir or a JSON file like those in `results/`; duplicates are dropped.
 
     Raises:
-      UserError: a path is neither, or what it holds is damaged.
+      UserError: a path is neither, or its files are damaged.
     """
     files = list(dict.fromkeys(_results(Path(path).expanduser()) for path in paths))
     homes = [file.parent if file.name == RESULTS else file.with_suffix("") for file in files]
@@ -40,7 +40,7 @@ def read(paths: Sequence[str | Path]) -> list[Run]:
 
 
 def _results(path: Path) -> Path:
-    """Returns the whole path of the JSON file that a path stands for."""
+    """Returns the absolute path of the JSON file of a run."""
     try:
         if not path.exists():
             raise UserError(f"{path}: no such file or folder; expected a workdir or a results.json")
@@ -54,7 +54,7 @@ def _results(path: Path) -> Path:
 
 
 def _labels(homes: list[Path]) -> list[str]:
-    """Names each path by as many of its last parts as tell it from the others.
+    """Names each path by as many of its last parts as make the name unique.
 
     >>> _labels([Path("/runs/a"), Path("/old/b"), Path("/new/b")])
     ['a', 'old/b', 'new/b']

@@ -1,4 +1,4 @@
-"""What a `results.json` must hold for a report: the name of each value, and how it is told."""
+"""The schema of `results.json` that a report needs: the names of values, and a check for each."""
 
 import json
 import math
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def number(value: Any) -> bool:
-    """Says whether a value is a number that can be drawn.
+    """Tells whether a value is a finite number.
 
     >>> number(0.5), number("0.5"), number(float("nan")), number(True)
     (True, False, False, False)
@@ -15,7 +15,7 @@ def number(value: Any) -> bool:
 
 
 def mistake(results: Any) -> str | None:
-    """Says in words what a `results.json` lacks that a report needs; None where it is sound.
+    """Describes the first mistake in a `results.json`; None where it has all that a report needs.
 
     >>> mistake({"bits": "many"})
     'name is missing'

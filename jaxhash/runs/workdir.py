@@ -1,7 +1,7 @@
-"""The folder of a run: claimed by its config, written without leaving halves behind.
+"""The folder of a run: identified by its config, locked while in use, written atomically.
 
-It may lie in object storage, as gs://bucket/folder or s3://bucket/folder. There nothing keeps two
-runs apart, as it has no locks; and a file is always written whole.
+It may be in object storage, as gs://bucket/folder or s3://bucket/folder. There are no locks there,
+so that nothing stops two runs in one folder; files are always written whole.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ from jaxhash.errors import UserError, first_line
 CONFIG = "config.json"
 RESULTS = "results.json"
 CHECKPOINTS = "checkpoints"
-LOG = "log.txt"  # what a run of a grid says; there before the run itself
+LOG = "log.txt"  # output of a run of a grid; exists before the run itself
 LOCK = ".lock"
 
 
 def remote(workdir: epath.PathLike) -> bool:
-    """Says whether a path is in object storage.
+    """Tells whether a path is in object storage.
 
     >>> remote(epath.Path("gs://bucket/run")), remote(epath.Path("runs/a"))
     (True, False)
@@ -33,15 +33,15 @@ def remote(workdir: epath.PathLike) -> bool:
 
 
 def has_checkpoint(workdir: epath.Path) -> bool:
-    """Says whether a run has a complete checkpoint; makes no folder."""
-    # Orbax writes into a folder of another name, and renames it when all is there.
+    """Tells whether a run has a complete checkpoint; makes no folder."""
+    # Orbax writes to a folder of another name, and renames it when it is complete.
     return any(path.name.isdigit() for path in (workdir / CHECKPOINTS).glob("*"))
 
 
 def check(workdir: epath.Path, config: ConfigDict) -> None:
-    """Raises UserError where a run cannot live in `workdir`; changes nothing.
+    """Raises UserError where a run cannot use `workdir`; changes nothing.
 
-    It cannot where the folder cannot be written, or where a run with another config lives.
+    That is where the folder cannot be written, or holds a run with another config.
     """
     if remote(workdir):
         _check_reach(workdir)
@@ -85,26 +85,26 @@ def claimed(
     primary: bool = True,
     meet: Callable[[], None] = lambda: None,
 ) -> Iterator[None]:
-    """Makes the folder, and holds it against other runs for as long as the block lasts.
+    """Makes the folder, and locks it for the duration of the block.
 
-    The operating system lets go of a lock when its process dies, so a killed run leaves none.
+    The operating system releases a lock when its process dies, so a killed run leaves none.
 
     Args:
       workdir: of the run.
-      config: written into it, where that has not been done.
-      primary: whether this process writes, of those that share the run.
-      meet: waits until all of them have called it.
+      config: written to it, unless it has one.
+      primary: whether this is the process that writes, of those that share the run.
+      meet: a barrier: waits until all of them have called it.
 
     Raises:
-      UserError: another run is in the folder now, or lives there; or it is not the folder that the
-        primary process sees.
+      UserError: another run is using the folder, or has been there; or it is not the folder that
+        the primary process sees.
     """
     with contextlib.ExitStack() as stack:
         if primary:
             workdir.mkdir(parents=True, exist_ok=True)
             if not remote(workdir):
                 stack.enter_context(_locked(workdir))
-            check(workdir, config)  # once more: a run may have come and gone since
+            check(workdir, config)  # again: another run may have used the folder since
             if not (workdir / CONFIG).exists():
                 write(workdir / CONFIG, configs.to_json(config))
         meet()
@@ -128,7 +128,7 @@ def _locked(workdir: epath.Path) -> Iterator[None]:
                 "end, or give another --workdir"
             ) from None
         except OSError:
-            pass  # some network disks have no locks, and are trusted as object storage is
+            pass  # some network disks have no locks, as object storage has none
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -136,7 +136,7 @@ def _locked(workdir: epath.Path) -> Iterator[None]:
 
 
 def write(path: epath.Path, text: str) -> None:
-    """Writes a file whole or not at all, whenever the process dies."""
+    """Writes a file whole or not at all, even if the process is killed."""
     if remote(path):
         path.write_text(text, encoding="utf-8")
         return

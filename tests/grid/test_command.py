@@ -86,7 +86,7 @@ def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
     os.killpg(interrupted.pid, signal.SIGINT)  # as Ctrl-C does to all that the terminal reaches
     out, err = interrupted.communicate(timeout=300)
     assert interrupted.returncode == 1
-    assert "1 of 2 runs are left; the same command goes on" in err
+    assert "1 of 2 runs are left; the same command continues" in err
     assert "SIGTERM: saved" in (other.folder / "log.txt").read_text()
 
     last = grid("--seeds=2")

@@ -113,12 +113,12 @@ def test_a_key_is_an_argument_where_there_is_one_and_a_value_where_it_says_so():
         ("optim.name=adamm", "did you mean adam?"),
         ("bits", "expected KEY=VALUE,VALUE"),
         ("bits=16,,32", "expected KEY=VALUE,VALUE"),
-        ("bits=16,16", "16 stands there twice"),
+        ("bits=16,16", "16 is given twice"),
         ("optim.lr=1e-3,0.001", "are the same run"),
-        ("data.workers=1,2", "changes nothing that is measured; set it once"),
-        ("eval.at_start=True,False", "changes nothing that is measured"),
-        ("data.dir=a,b", "changes nothing that is measured"),
-        ("name=a,b", "changes nothing that is measured"),
+        ("data.workers=1,2", "changes no result; set it once"),
+        ("eval.at_start=True,False", "changes no result"),
+        ("data.dir=a,b", "changes no result"),
+        ("name=a,b", "changes no result"),
         ("loss.adh.eta=.1,.2", "--sweep loss.adh.eta: dhida does not use it; sweep what its"),
         ("model.backbone.resnet30.width=32,64", "dhida does not use it"),
         ("model.head.classifier.bias=True,False", "dhida does not use it"),
@@ -212,10 +212,10 @@ def test_an_argument_that_changes_nothing_in_use_makes_the_same_run(tmp_path):
 
 def test_configs_of_one_name_are_told_apart_or_refused(tmp_path):
     one, other = small.config(tmp_path, "a/same.py"), small.config(tmp_path, "b/same.py")
-    with pytest.raises(UserError, match="are called the same"):
+    with pytest.raises(UserError, match="have the same name"):
         runs([one, f"{other}:bits=8"], ["optim.lr=0.5"][:0])
     Path(other).write_text(small.CONFIG.replace("lr = 1e-3", "lr = 1e-4"))
-    with pytest.raises(UserError, match="are called the same"):
+    with pytest.raises(UserError, match="have the same name"):
         runs([one, other])
 
 

@@ -103,7 +103,7 @@ def test_ctrl_c_lets_runs_save_and_starts_no_more(tmp_path, capsys):
     failures = train(runs)
     assert [failure.why for failure in failures] == ["stopped before its end"]
     assert (tmp_path / "a" / "saved").exists() and not (tmp_path / "b").exists()
-    assert "SIGINT: 1 running, to save and to leave" in capsys.readouterr().out
+    assert "SIGINT: 1 running, which save and end" in capsys.readouterr().out
 
 
 def test_cores_and_gpus_are_dealt_out(monkeypatch):

@@ -153,5 +153,5 @@ def test_what_slurm_refuses_is_told_in_one_line(tmp_path, cluster):
 
 def test_without_slurm_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(UserError, match="there is no squeue"):
+    with pytest.raises(UserError, match="squeue is not installed"):
         train([script(tmp_path, "a")], tmp_path / "slurm", slurm._squeue)
