@@ -1,4 +1,4 @@
-"""What codes are like, whatever they find: balance and correlation of bits, codes in use."""
+"""Statistics of codes that need no labels: balance and correlation of bits, distinct codes."""
 
 from typing import NamedTuple
 
@@ -21,7 +21,7 @@ class Bits(NamedTuple):
 
 
 def bits(codes: np.ndarray, number: int) -> Bits:
-    """Counts the 1s of every bit and of every pair of bits.
+    """Computes balance and correlation of the bits, in blocks of codes.
 
     Args:
       codes: uint8 [n ceil(k/8)] packed.
@@ -34,7 +34,7 @@ def bits(codes: np.ndarray, number: int) -> Bits:
     both = np.zeros((number, number))
     for start in range(0, len(codes), BLOCK):
         block = np.unpackbits(codes[start : start + BLOCK], axis=1, count=number)
-        block = block.astype(np.float32)  # whose products count exactly up to 2^24
+        block = block.astype(np.float32)  # exact for counts up to 2^24
         both += block.T @ block
     ones = both.diagonal().copy()
     covariance = len(codes) * both - np.outer(ones, ones)
@@ -47,8 +47,8 @@ def bits(codes: np.ndarray, number: int) -> Bits:
 def mean_correlation(correlation: np.ndarray) -> float:
     """Averages the absolute correlation over the pairs of different bits; 0 for a single bit.
 
-    0 is what independent bits have, and bits that never change too: those waste a code as well, and
-    the balance tells. Copies of one bit have 1.
+    Independent bits have 0, and so have bits that never change, which the balance shows. Copies of
+    one bit have 1.
 
     >>> mean_correlation(np.array([[1.0, -0.5], [-0.5, 1.0]]))
     0.5

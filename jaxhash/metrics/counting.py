@@ -1,4 +1,4 @@
-"""One pass over all pairs of query and item: what every ranking metric needs, and no more.
+"""One pass over all pairs of query and item, which counts what ranking metrics need.
 
 Each query leaves one histogram over its k + 1 distances; metrics are computed from those. The pass
 is NumPy, a query at a time, on a thread for each core, because that measured best on CPUs. In
@@ -7,7 +7,7 @@ codes of 48 bits: distances 1 in NumPy and in XLA; the histogram 1.1 by `np.binc
 the places of ties by index 5 in `ties`, against 10 by a radix sort; in XLA 10 for the histogram
 alone by a scatter, and more than 100 by comparison with each distance, by a product with a one-hot
 matrix or by a sort. So the devices encode, and their host counts: it has the codes anyway, and a
-million of 64 bits are 8 MB.
+million codes of 64 bits are 8 MB.
 """
 
 import os
@@ -28,12 +28,12 @@ LONG = 1 << 15
 
 
 class Counted(NamedTuple):
-    """What one pass leaves of every query.
+    """The counts of one pass, for each query.
 
     histogram: items, relevant items and gains at each distance.
     precisions: float64 [q], with ties in the order of the database, the sum of the precisions at
-      the hits among the first `at` items. hits: int64 [q], how many hits those are. Both are None
-      where the order by index was not asked for.
+      the hits among the first `at` items. hits: int64 [q], the number of those hits. Both are None
+      without `by_index`.
     """
 
     histogram: Histogram
@@ -111,7 +111,7 @@ def count(
 
 
 def _at_each(distance: np.ndarray, bits: int) -> np.ndarray:
-    """Counts the items at each distance; many of one byte by pairs, which takes less time."""
+    """Counts the items at each distance; many distances of one byte by pairs, which is faster."""
     if distance.itemsize > 1 or len(distance) < LONG:
         return np.bincount(distance, minlength=bits + 1)
     even = len(distance) // 2 * 2
@@ -121,12 +121,12 @@ def _at_each(distance: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _ranks(found: ties.Places, at: int | None) -> np.ndarray:
-    """Ranks the chosen items among all, from 1, and keeps the ranks up to `at`, growing."""
+    """Ranks the chosen items among all, from 1; returns the ranks up to `at`, ascending."""
     nearer = found.items.cumsum() - found.items
     ranks = nearer.take(found.distance)
     ranks += found.before
     ranks += 1
-    # By distance is by rank, since items at one distance stand in their order already.
+    # Sorting by distance sorts by rank, since items at one distance are in order already.
     ranks = ranks.take(np.argsort(found.distance, kind="stable"))
     return ranks if at is None else ranks[: np.searchsorted(ranks, at, side="right")]
 

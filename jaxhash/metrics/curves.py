@@ -1,4 +1,4 @@
-"""The curves that papers draw."""
+"""Precision, recall and P@N curves, as in papers."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,18 +10,18 @@ from jaxhash.metrics.histograms import Histogram
 
 
 class PrecisionRecall(NamedTuple):
-    """`precision` and `recall`, each [points] in [0, 1], of growing Hamming radius."""
+    """`precision` and `recall`, each [points] in [0, 1], by increasing Hamming radius."""
 
     precision: np.ndarray
     recall: np.ndarray
 
 
 def precision_recall(counts: Histogram) -> PrecisionRecall:
-    """Draws precision against recall, a point for each radius 0..k at which anything is found.
+    """Computes precision and recall at each radius 0..k within which anything is found.
 
     Pooled over queries: the relevant items found by all queries, over the items found by all and
-    over the relevant items of all. A mean over queries would have to invent a precision for those
-    that find nothing.
+    over the relevant items of all. A mean over queries would need a precision for those that find
+    nothing.
 
     >>> import numpy as np
     >>> curve = precision_recall(Histogram(np.array([[1, 0, 3]]), np.array([[1, 0, 1]])))

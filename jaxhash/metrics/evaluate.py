@@ -1,4 +1,4 @@
-"""The only evaluator: codes of queries and database in, every number of a results table out."""
+"""The evaluator: from codes of queries and database to all metrics of `results.json`."""
 
 from collections.abc import Iterable
 
@@ -12,16 +12,16 @@ GRADED_AT = (100, 1000)
 
 
 def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = None) -> dict:
-    """Measures a ranking by Hamming distance; two images are relevant if they share a label.
+    """Evaluates a ranking by Hamming distance; two images are relevant if they share a label.
 
     Args:
       queries: codes and labels of the queries.
-      database: codes and labels of what is searched, in the order that breaks ties by index.
+      database: codes and labels of the database, in the order that breaks ties by index.
       bits: k.
       map_at: k of mAP@k; None ranks the whole database.
 
     Returns:
-      What `results.json` holds of it:
+      a dict, as in `results.json`:
       `map`, `map_index`: mean average precision, in expectation over ties, and with ties in the
         order of the database; divided by min(map_at, relevant items).
       `map_interval`: [low, high], 95 % of `map`, by bootstrap over the queries.
@@ -39,7 +39,7 @@ def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = No
       `bit_correlation`: mean absolute correlation between different bits of the database; bits that
         never change count as 0.
       `codes_in_use`: distinct codes in the database.
-      What depends on the order of tied items, but for `map_index`, is in expectation over it.
+      All values but `map_index` are expectations over the orders of tied items.
 
     >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
     >>> evaluate(codes, codes, bits=8)["map"]
@@ -82,7 +82,7 @@ def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = No
 def mean_average_precision(
     queries: Coded, database: Coded, bits: int, map_at: int | None = None
 ) -> float:
-    """Measures the `map` of `evaluate` and nothing else, in a fifth of the time or less.
+    """Computes only the `map` of `evaluate`, in a fifth of the time or less.
 
     >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
     >>> mean_average_precision(codes, codes, bits=8)
@@ -93,5 +93,5 @@ def mean_average_precision(
 
 
 def _by_number(numbers: list[int], values: Iterable[float]) -> dict[str, float]:
-    """Names values by numbers as JSON can."""
+    """Makes a dict with text keys, as JSON needs."""
     return {str(number): float(value) for number, value in zip(numbers, values, strict=True)}

@@ -1,4 +1,4 @@
-"""Hamming distances between packed codes, one query at a time in memory that stays in cache."""
+"""Hamming distances between packed codes, computed in slices that fit into the cache."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ SLICE = 1 << 16
 
 
 class Coded(NamedTuple):
-    """Images as codes: `codes` uint8 [n ceil(k/8)] packed bits, `labels` [n l] 0 or 1."""
+    """Codes and labels of images: `codes` uint8 [n ceil(k/8)] packed bits, `labels` [n l] 0 or 1."""
 
     codes: np.ndarray
     labels: np.ndarray

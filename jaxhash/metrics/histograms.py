@@ -1,4 +1,4 @@
-"""What ranking metrics are computed from: items, and what they are worth, at each distance."""
+"""Histograms over distances of items and gains, from which ranking metrics are computed."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class Histogram(NamedTuple):
-    """How many items lie at each distance from a query, and what they are worth.
+    """The number of items at each distance from a query, and their gains.
 
     items: int64 [q k+1]. relevant: int64 [q k+1], those with a gain.
     gains: int64 [q k+1], the sum of gains at each distance. graded: int64 [q grades], the items of
@@ -20,9 +20,9 @@ class Histogram(NamedTuple):
 
 
 def histogram(distance: np.ndarray, gain: np.ndarray, bits: int) -> Histogram:
-    """Counts the items, the relevant items and the gains at every distance, of a whole matrix.
+    """Counts the items, the relevant items and the gains at every distance, from a matrix.
 
-    For distances that are at hand; `counting.count` does without such a matrix.
+    `counting.count` gives the same from codes, without a matrix.
 
     Args:
       distance: [q n] integers in 0..bits.
@@ -48,10 +48,10 @@ def histogram(distance: np.ndarray, gain: np.ndarray, bits: int) -> Histogram:
 
 
 def ranked(counts: np.ndarray, at: int | None) -> np.ndarray:
-    """Counts how many items of each group [q groups], nearest first, are among the first `at`."""
+    """Counts the items of each group [q groups], nearest first, that are among the first `at`."""
     return counts if at is None else np.clip(at - before(counts), 0, counts)
 
 
 def before(counts: np.ndarray) -> np.ndarray:
-    """Sums what lies in the groups [q groups] strictly before each."""
+    """Sums the groups [q groups] before each, without itself."""
     return np.cumsum(counts, axis=1) - counts

@@ -1,8 +1,8 @@
 """Average precision and precision, in expectation over ties or with ties broken by index.
 
 Codes of k bits have k + 1 distances, so most items are tied, and a metric that lets a sort decide
-their order depends on how the database happens to be stored. The functions that take a `Histogram`
-average over all orders of the tied items, exactly; a histogram is all that they need.
+their order depends on the order of the database. The functions that take a `Histogram` average
+exactly over all orders of the tied items.
 """
 
 import numpy as np
@@ -58,7 +58,7 @@ def average_precision_by_index(
 ) -> np.ndarray:
     """Computes AP of each query with tied items in the order of the database, by sorting a matrix.
 
-    For distances that are at hand; `counting.count` does without such a matrix.
+    `counting.count` gives the same from codes, without a matrix.
 
     Args:
       distance: [q n].
@@ -66,7 +66,7 @@ def average_precision_by_index(
       at: k of AP@k; None is the whole database.
       denominator: `"attainable"`, min(at, relevant items), or `"hits"`, the relevant items among
         the first `at`, as most public deep-hashing code divides. They differ only where `at` is
-        given, and then by much: `"hits"` does not punish a miss.
+        given, and then by much: `"hits"` does not count a miss.
 
     Returns:
       float64 [q] in [0, 1]; 0 for a query without relevant items.
@@ -85,8 +85,7 @@ def average_precision_by_index(
 def precision_within(counts: Histogram, radius: int) -> np.ndarray:
     """Computes the share of relevant items among those within a Hamming radius, P@H<=r.
 
-    A query with nothing within the radius has precision 0, as the papers count it: a look-up that
-    finds nothing has failed.
+    A query with nothing within the radius has precision 0, as in the papers.
 
     Returns:
       float64 [q] in [0, 1].
@@ -115,7 +114,7 @@ def recall_within(counts: Histogram, radius: int) -> np.ndarray:
 
 
 def hits_at(counts: Histogram, number: int) -> np.ndarray:
-    """Expects how many of the first `number` items are relevant, over the orders of tied items.
+    """Computes the expected number of relevant items among the first `number`, over orders of ties.
 
     Divide by `number` for P@N, by the relevant items for R@N.
 
@@ -131,5 +130,5 @@ def hits_at(counts: Histogram, number: int) -> np.ndarray:
 
 
 def attainable(relevant: np.ndarray, at: int | None) -> np.ndarray:
-    """Bounds the hits [q] that the first `at` items can hold: the denominator of AP@k."""
+    """Returns the most hits [q] that the first `at` items can have: the denominator of AP@k."""
     return relevant if at is None else np.minimum(relevant, at)

@@ -1,4 +1,4 @@
-"""Which items share labels with a query, and how many: the gain that ranking them brings."""
+"""The items that share labels with a query, and how many, which is their gain."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from jaxhash.metrics import hamming
 
 
 class Relevant(NamedTuple):
-    """The relevant items of a query: `items` [r] indices, growing, `gains` integers [r] >= 1."""
+    """The relevant items of a query: `items` [r] indices, ascending, `gains` integers [r] >= 1."""
 
     items: np.ndarray
     gains: np.ndarray
@@ -17,9 +17,8 @@ class Relevant(NamedTuple):
 class SharedLabels:
     """The items that share labels with a query, query by query.
 
-    Where no image has more than one label, the items are put by classes once, and a query looks up
-    its own, however many classes there are. Otherwise labels are packed as codes are, and the bits
-    that both have are counted.
+    Where no image has more than one label, items are grouped by class once, and each query looks up
+    its class. Otherwise labels are packed like codes, and common bits are counted.
 
     Attributes:
       grades: one more than the largest number of labels that two can share; at least 2.
@@ -50,7 +49,7 @@ class SharedLabels:
             self._database = hamming.words(np.packbits(database, axis=1))
 
     def with_query(self, query: int) -> Relevant:
-        """Returns the relevant items of the query at this place."""
+        """Returns the relevant items of a query, given by its index."""
         if self._single:
             items = self._of_class[self._queries[query]]
             return Relevant(items, self._ones[: len(items)])
@@ -61,6 +60,6 @@ class SharedLabels:
 
 
 def _classes(labels: np.ndarray) -> np.ndarray:
-    """Numbers the class of each image [n l], one more than the last where it has none."""
+    """Returns the class of each image [n l], l where it has none."""
     dtype = np.min_scalar_type(labels.shape[1])
     return np.where(labels.any(axis=1), labels.argmax(axis=1), labels.shape[1]).astype(dtype)

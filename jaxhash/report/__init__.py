@@ -1,1 +1,1 @@
-"""What people look at: tables on the terminal, curves, and pictures of what was found."""
+"""Tables on the terminal, curves, retrieved images, and the HTML report."""

@@ -1,10 +1,10 @@
-"""Everything that people look at of one or more finished runs, in one HTML page.
+"""Write one HTML page with tables, curves and images of one or more finished runs.
 
   python -m jaxhash.report runs/a runs/b
   python -m jaxhash.report results/*.json --out=all.html
 
-Beside the page stands its main table in Markdown, under the same name with .md. The page needs no
-other file, no network and no script: send it, or put it on any web server.
+The main table is written in Markdown too, under the same name with .md. The page needs no other
+file, no network and no script: send it, or put it on any web server.
 """
 
 import os
@@ -18,20 +18,20 @@ from jaxhash.runs import results, workdir
 
 
 def main(argv: list[str]) -> None:
-    """Writes the report that the arguments name, whole or not at all."""
+    """Writes the report of the runs in the arguments, whole or not at all."""
     parser = command_line.Parser("python -m jaxhash.report", description=__doc__)
     parser.add_argument(
         "runs",
         nargs="*",
         metavar="RUN",
-        help="workdir of a finished run, or a results.json; a workdir has pictures too",
+        help="workdir of a finished run, or a results.json, which has no images",
     )
     parser.add_argument(
         "--out",
         type=Path,
         default=Path("report.html"),
         metavar="PAGE.html",
-        help="where the page goes (default: %(default)s); replaced if it is there",
+        help="path of the page (%(default)s); replaced if it exists",
     )
     arguments = parser.parse_args(argv)
     if not arguments.runs:

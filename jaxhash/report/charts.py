@@ -1,4 +1,4 @@
-"""Line charts as inline SVG, readable by day and by night, that need no script."""
+"""Line charts as inline SVG, for light and dark pages, without scripts."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ LEFT, RIGHT, TOP, BOTTOM = 42, 380, 28, 250
 
 
 class Axis(NamedTuple):
-    """An axis: its title, its ends, and where its ticks are."""
+    """An axis: its title, its ends, and the positions of its ticks."""
 
     title: str
     low: float
@@ -22,7 +22,7 @@ class Axis(NamedTuple):
 
     @classmethod
     def around(cls, title: str, values: Sequence[float], about: int = 5) -> "Axis":
-        """Returns an axis with round ticks that holds all values.
+        """Returns an axis with round ticks that covers all values.
 
         >>> Axis.around("precision", [0, 0.83])
         Axis(title='precision', low=0.0, high=1.0, ticks=[0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
@@ -37,7 +37,7 @@ class Axis(NamedTuple):
 
     @classmethod
     def at(cls, title: str, values: Sequence[float]) -> "Axis":
-        """Returns an axis with a tick at each value, and some room at its ends.
+        """Returns an axis with a tick at each value, and a margin at both ends.
 
         >>> Axis.at("bits", [16, 48, 16])
         Axis(title='bits', low=13.44, high=50.56, ticks=[16, 48])
@@ -48,10 +48,10 @@ class Axis(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a chart draws of one run or system.
+    """The data of one run or system in a chart.
 
-    label: its name. style: counts colours and dashes. points: (x, y). kind: "line", "dots" on a
-    line, or "landmark", diamonds alone. intervals: (x, low, high), drawn upright.
+    label: its name. style: number of its colour and dashes. points: (x, y). kind: "line", "dots" on
+    a line, or "landmark", only diamonds. intervals: (x, low, high), drawn vertically.
     """
 
     label: str
@@ -64,14 +64,14 @@ class Line(NamedTuple):
 def chart(
     title: str, x: Axis, y: Axis, lines: Sequence[Line], guide: float | None = None
 ) -> Markup:
-    """Draws lines in a frame; to point at one names it, and dims the others.
+    """Draws lines in a frame; pointing at one shows its name, and dims the others.
 
     Args:
-      title: for those who do not see it.
+      title: for screen readers.
       x: the horizontal axis.
       y: the vertical axis.
       lines: in the order of drawing.
-      guide: a value of y to draw a thin line at.
+      guide: y of a thin horizontal line.
     """
     words = "; ".join(_in_words(line) for line in lines)
     drawing = svg.root("chart", WIDTH, HEIGHT, f"{title}: {y.title} against {x.title}. {words}")
@@ -114,6 +114,6 @@ def chart(
 
 
 def _in_words(line: Line) -> str:
-    """Says where a line starts and ends, for those who do not see it."""
+    """Describes the ends of a line, for screen readers."""
     first, last = line.points[0], line.points[-1]
     return f"{line.label}: {first[1]:.3g} at {first[0]:.3g}, {last[1]:.3g} at {last[0]:.3g}"

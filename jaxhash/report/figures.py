@@ -1,4 +1,4 @@
-"""The figures of a report: those that the papers print, of all runs together, and training."""
+"""The figures of a report: those of the papers, with all runs together, and of training."""
 
 import statistics
 from collections.abc import Callable, Sequence
@@ -14,11 +14,11 @@ from jaxhash.runs.results import Run
 from jaxhash.runs.schema import number
 
 SHOWN_POINTS = 150
-RETURNED = 10  # P@N is drawn from this N on
+RETURNED = 10  # the least N of P@N in a figure
 
 
 class Figure(NamedTuple):
-    """A drawing and what stands above it."""
+    """A drawing and its caption."""
 
     caption: str
     drawing: Markup
@@ -30,7 +30,7 @@ def lengths(systems: Sequence[System]) -> list[int]:
 
 
 def against_bits(systems: Sequence[System]) -> list[Figure]:
-    """Draws mAP and precision at radius 2 against bits, where there are several lengths."""
+    """Draws mAP and precision at radius 2 against bits; nothing where there is one length."""
     x = Axis.at("bits", lengths(systems))
     if len(x.ticks) < 2:
         return []
@@ -44,7 +44,7 @@ def against_bits(systems: Sequence[System]) -> list[Figure]:
 
 
 def curves(systems: Sequence[System]) -> list[Figure]:
-    """Draws precision against recall and P@N, each length in a chart of its own, as papers do."""
+    """Draws precision against recall, and P@N, with a chart for each length as in papers."""
     recalls, counts = [], []
     for bits in lengths(systems):
         title = f"Precision and recall, {bits} bits"
@@ -60,7 +60,7 @@ def curves(systems: Sequence[System]) -> list[Figure]:
 
 
 def balance(systems: Sequence[System]) -> list[Figure]:
-    """Draws the share of ones in each bit, sorted, each length in a chart of its own."""
+    """Draws the sorted shares of ones in each bit, with a chart for each length."""
     x, y = Axis.around("bits, sorted, %", [0, 100]), Axis.around("share of ones", [0, 1])
     figures = []
     for bits in lengths(systems):
@@ -71,7 +71,7 @@ def balance(systems: Sequence[System]) -> list[Figure]:
 
 
 def landmarks(systems: Sequence[System]) -> list[Line]:
-    """Makes diamonds of what the systems' papers report, where there are several lengths."""
+    """Makes diamonds of the figures in the systems' papers, where there are several lengths."""
     lines = []
     for system in systems if len(lengths(systems)) > 1 else ():
         name = system.runs[0].results["name"]
@@ -83,7 +83,7 @@ def landmarks(systems: Sequence[System]) -> list[Line]:
 
 
 def training(systems: Sequence[System]) -> list[Figure]:
-    """Draws what runs wrote while they trained: mAP, and each kind of loss in its own units."""
+    """Draws mAP and loss during training, with a chart for each kind of loss."""
     figures = []
     scores = [line for line in _lines(systems, _score) if len(line.points) > 2]
     if scores:
@@ -107,7 +107,7 @@ def training(systems: Sequence[System]) -> list[Figure]:
 def _lines(
     systems: Sequence[System], points: Callable[[Run], list], bits: int | None = None
 ) -> list[Line]:
-    """Makes a line of each run, in the style of its system."""
+    """Makes a line for each run, in the style of its system."""
     several = len(lengths(systems)) > 1 and bits is None
     lines = []
     for system in systems:
@@ -120,7 +120,7 @@ def _lines(
 
 
 def _over_lengths(system: System, name: str) -> Line:
-    """Makes a line of means over seeds, with their deviation or the interval of a single run."""
+    """Makes a line of means over seeds, with deviations, or the interval of a single run."""
     points, intervals = [], []
     for bits, runs in system.by_bits().items():
         values = [run.results[name] for run in runs]
@@ -135,7 +135,7 @@ def _over_lengths(system: System, name: str) -> Line:
 
 
 def _from_zero(title: str, x: Axis, y: str, lines: Sequence[Line]) -> Markup:
-    """Draws shares from 0 to what holds them all, so that heights compare."""
+    """Draws shares on an axis from 0, so that heights can be compared."""
     values = [value for line in lines for _, value in line.points]
     ends = [high for line in lines for _, _, high in line.intervals]
     return chart(title, x, Axis.around(y, [0, 0.1, *values, *ends]), lines)
@@ -167,7 +167,7 @@ def _score(run: Run) -> list:
 
 
 def _loss(run: Run) -> list:
-    """Returns loss by step; of a long run, means over neighbours."""
+    """Returns loss by step; for a long run, means over neighbouring steps."""
     points = [(r["step"], r["train/loss"]) for r in run.rows if number(r.get("train/loss"))]
     size = -(-len(points) // SHOWN_POINTS)
     groups = [points[start : start + size] for start in range(0, len(points), max(1, size))]

@@ -1,4 +1,4 @@
-"""Small pictures inside tables and legends: a piece of a line, a gauge, the bars of a code."""
+"""Small drawings in tables and legends: line samples, gauges, and the bars of a code."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ BARS_HEIGHT = 40
 
 
 def swatch(style: int, landmark: bool = False) -> Markup:
-    """Draws a short piece of a line, or a landmark, for a legend or a table."""
+    """Draws a sample of a line, or of a landmark, for a legend or a table."""
     drawing = svg.root("swatch", 30, 12)
     group = svg.series(drawing, style)
     if landmark:
@@ -22,7 +22,7 @@ def swatch(style: int, landmark: bool = False) -> Markup:
 
 
 def bars(shares: Sequence[float], style: int) -> Markup:
-    """Draws the share of ones in each bit as bars from a half: up for more ones, down for fewer."""
+    """Draws the share of ones in each bit as bars that start at a half."""
     step = max(2, min(8, BARS_WIDTH // len(shares)))
     middle, width = BARS_HEIGHT / 2, step * len(shares)
     words = f"share of ones in {len(shares)} bits: {min(shares):.2f} to {max(shares):.2f}"
@@ -44,14 +44,14 @@ def gauge(
     paper: float | None = None,
     interval: Sequence[float] | None = None,
 ) -> Markup:
-    """Draws where a number is between 0 and 1.
+    """Draws a number on a scale from 0 to 1.
 
     Args:
       value: the number.
-      style: counts colours and dashes.
-      start: of the same network before training.
-      paper: what its paper reports.
-      interval: two ends between which the number may be.
+      style: number of its colour and dashes.
+      start: the number of the same network before training.
+      paper: the figure in its paper.
+      interval: both ends of its confidence interval.
     """
     words = f"{value:.3f} between 0 and 1"
     words += f"; untrained {start:.3f}" if start is not None else ""

@@ -1,7 +1,7 @@
-"""Runs as the papers print them: methods as rows, lengths of code as columns.
+"""Tables as in papers: methods as rows, code lengths as columns.
 
-One table a data set and protocol; in each cell the mean over seeds, the deviation of a sample, and
-in brackets what the paper of the method reports.
+There is one table for each data set and protocol. A cell has the mean over seeds, the standard
+deviation of a sample, and in brackets the figure of the method's paper.
 """
 
 import csv
@@ -17,7 +17,7 @@ LANDMARK = "in brackets what the method's paper reports, by its own protocol and
 
 
 class Cell(NamedTuple):
-    """What was measured of one method at one length: a mAP for each seed, and the paper's."""
+    """Results of one method at one length: the mAP of each seed, and that of the paper."""
 
     values: list[float]
     paper: float | None
@@ -27,20 +27,20 @@ class Cell(NamedTuple):
         return Spread.of(self.values)
 
     def text(self, seeds: int) -> str:
-        """Writes the cell; says how many seeds it has where the table has another number."""
+        """Writes the cell, with its number of seeds where that of the table differs."""
         few = f", {len(self.values)} of {seeds} seeds" if len(self.values) != seeds else ""
         paper = f" ({self.paper:.4f})" if self.paper else ""
         return f"{self.spread().text()}{few}{paper}"
 
 
 class Table(NamedTuple):
-    """The methods that were measured on one data set by one protocol.
+    """The results on one data set by one protocol.
 
     Attributes:
-      dataset, protocol: what they were measured on.
-      map_at: over how many items the mAP is; None for all.
-      bits: lengths, shortest first: the columns.
-      rows: method to its cells by length; a length that was not measured is not there.
+      dataset, protocol: names of both.
+      map_at: k of mAP@k; None for the whole database.
+      bits: the lengths, shortest first, which are the columns.
+      rows: method to its cells by length; lengths that were not measured are missing.
     """
 
     dataset: str
@@ -51,15 +51,15 @@ class Table(NamedTuple):
 
     @property
     def metric(self) -> str:
-        """What the numbers are."""
+        """The name of the metric."""
         return f"mAP@{self.map_at}" if self.map_at else "mAP"
 
     def seeds(self) -> int:
-        """Returns how many seeds the fullest cell has."""
+        """Returns the largest number of seeds in a cell."""
         return max(len(cell.values) for row in self.rows.values() for cell in row.values())
 
     def markdown(self) -> str:
-        """Writes the table with a line on what it shows."""
+        """Writes the table below a line that describes it."""
         seeds = self.seeds()
         landmark = any(cell.paper for row in self.rows.values() for cell in row.values())
         says = [
@@ -85,7 +85,7 @@ def tables(found: Sequence[Run]) -> list[Table]:
 
 
 def markdown(found: Sequence[Run]) -> str:
-    """Writes all tables, and below them what made the numbers."""
+    """Writes all tables, and below them the versions and hardware of the runs."""
     made = sorted({run.results["provenance"]["code"] for run in found})
     where = sorted({run.results["provenance"]["hardware"] for run in found})
     texts = [each.markdown() for each in tables(found)]
@@ -94,7 +94,7 @@ def markdown(found: Sequence[Run]) -> str:
 
 
 def csv_text(found: Sequence[Run]) -> str:
-    """Writes all tables as one CSV: a line for each method and length, numbers in full."""
+    """Writes all tables as one CSV: a line for each method and length, numbers unrounded."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     titles = ("dataset", "protocol", "metric", "method", "bits", "seeds", "mean", "deviation")

@@ -1,4 +1,4 @@
-"""The page: everything of a report in one HTML file, that needs no other file and no script."""
+"""The page of a report: one HTML file that needs no other file and no script."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from jaxhash.errors import UserError
 from jaxhash.report import figures, glyphs, summary, systems, table
 from jaxhash.runs.results import AGAIN, Run
 
-MANY = 20  # a table of a run a row is folded where it is longer
+MANY = 20  # rows, above which a table with a row for each run is folded
 TITLE = "Deep hashing runs, side by side"
 SAYS = {
     "retrieval.png": (
@@ -28,7 +28,7 @@ SAYS = {
 
 
 class Picture(NamedTuple):
-    """A picture inside the page: its address is its content."""
+    """An image in the page, as a data URL."""
 
     title: str
     alt: str
@@ -72,7 +72,7 @@ LANDMARK = (
 
 
 def remarks(runs: list[Run]) -> list[str]:
-    """Says what somebody should know before comparing these runs."""
+    """Lists what should be known before these runs are compared."""
     protocols = sorted({f"{r.results['dataset']}/{r.results['protocol']}" for r in runs})
     said = []
     if len(protocols) > 1:
@@ -139,7 +139,7 @@ def _content(runs: list[Run]) -> dict[str, Any]:
 
 
 def _picture(run: Run, name: str) -> Picture:
-    """Packs a picture of a run as WebP, smaller than its PNG."""
+    """Encodes an image of a run as WebP, which is smaller than its PNG."""
     path, packed = run.pictures[name], io.BytesIO()
     try:
         with Image.open(path) as image:

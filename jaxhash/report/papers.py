@@ -1,7 +1,7 @@
-"""What the papers print, to stand beside our own numbers. CIFAR-10, mean average precision.
+"""Figures of the papers, to show beside our own results: mean average precision on CIFAR-10.
 
-None of them says what was done about ties; each has a protocol and weights of its own, so a row
-beside a run at a small scale is a landmark, no comparison.
+None of them says how ties are broken, and each has its own protocol and weights, so that the figure
+beside a run at a small scale is a landmark and not a comparison.
 """
 
 FIGURES = {
@@ -31,7 +31,7 @@ SCALES = ("-tiny", "-small")
 
 
 def figure(name: str, bits: int) -> float | None:
-    """Returns what a system's paper reports, or None.
+    """Returns the figure in a system's paper, or None.
 
     Args:
       name: `config.name`, with or without a scale.

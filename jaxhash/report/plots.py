@@ -1,4 +1,4 @@
-"""Pictures of a run: its curves, and what its queries found."""
+"""Figures of a run as PNG: its curves, retrieved images, and attention maps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Right and wrong differ in line and word too, for those who do not tell the colours apart.
+# Right and wrong differ in line style and caption too, for readers who are colour-blind.
 RIGHT = {"color": "#009e73", "linestyle": "-"}
 WRONG = {"color": "#d55e00", "linestyle": (0, (2, 1))}
 
@@ -18,8 +18,8 @@ def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
 
     Args:
       path: of the PNG.
-      title: above the picture.
-      evaluations: title to what `jaxhash.metrics.evaluate.evaluate` returned.
+      title: above the figure.
+      evaluations: title to the dict of `jaxhash.metrics.evaluate.evaluate`.
     """
     figure = Figure(figsize=(13, 4), layout="constrained")
     recall_axes, number_axes, bit_axes = figure.subplots(1, 3)
@@ -48,11 +48,11 @@ def retrieval(
     distances: np.ndarray,
     names: list[str],
 ) -> None:
-    """Draws queries, each followed by the first items that it found.
+    """Draws queries, each followed by the images nearest to it.
 
     Args:
       path: of the PNG.
-      title: above the picture.
+      title: above the figure.
       queries: uint8 [q h w c].
       hits: uint8 [q r h w c], nearest first.
       right: bool [q r], whether a hit shares a label with its query.
@@ -77,14 +77,14 @@ def retrieval(
 def attention(
     path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict[str, np.ndarray]
 ) -> None:
-    """Draws pictures, each followed by what counts in it at each node of the network.
+    """Draws images, each followed by its attention map at each node of the network.
 
     Args:
       path: of the PNG.
-      title: above the picture.
+      title: above the figure.
       pictures: n of uint8 [h w c].
-      maps: node to weights [n h' w'], stretched over the picture; the brightest is what counts
-        most in this picture.
+      maps: node to weights [n h' w'], resized to the image; the brightest position has the
+        largest weight in this image.
     """
     rows, columns = len(pictures), len(maps) + 1
     figure = Figure(figsize=(1.9 * columns + 0.4, 1.95 * rows + 0.8), layout="constrained")

@@ -19,10 +19,10 @@ RESNET50 = 25_557_032  # parameters of torchvision's, with its classifier of 1,0
 
 
 class Size(NamedTuple):
-    """How large a network is.
+    """The size of a network.
 
-    parameters: of all parts. attention: those of its attention alone. flops: floating point
-    operations of encoding one image, a multiplication and an addition being two.
+    parameters: of all parts. attention: of its attention only. flops: floating point operations to
+    encode one image, where a multiplication and an addition are two.
     """
 
     parameters: int
@@ -31,7 +31,7 @@ class Size(NamedTuple):
 
 
 def measure(config: ConfigDict) -> Size:
-    """Counts a config's parameters by their shapes, and its FLOPs as XLA does after compiling.
+    """Counts a config's parameters by their shapes, and its FLOPs by XLA's cost analysis.
 
     >>> from jaxhash.config import load
     >>> measure(load("configs/quickstart.py:attention=none")).attention
@@ -54,7 +54,7 @@ def measure(config: ConfigDict) -> Size:
 
 
 def table(paths: list[str]) -> str:
-    """Lays out the sizes of configs, each given as on the command line.
+    """Makes a table of the sizes of configs, each given as on the command line.
 
     >>> print(table([]))
     | config | network | attention | input | parameters | of attention | against ResNet50 | GFLOPs |

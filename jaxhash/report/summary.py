@@ -1,4 +1,4 @@
-"""The tables of a report, once for its page and once for its Markdown."""
+"""The tables of a report, for its page and for its Markdown."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ PAPER = "its paper's mAP: another protocol and scale"
 
 
 class Cell(NamedTuple):
-    """What stands in a table: text, a smaller note after it, and a picture before it."""
+    """A cell of a table: text, a smaller note after it, and a drawing before it."""
 
     text: str
     note: str = ""
@@ -24,14 +24,14 @@ class Cell(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its caption, the titles of its columns, and its rows, a title first."""
+    """A table: its caption, titles of columns, and rows, whose first cell is a title."""
 
     caption: str
     titles: Sequence[str]
     rows: list[list[Cell]]
 
     def markdown(self) -> str:
-        """Writes the table without its pictures, and without columns of pictures alone."""
+        """Writes the table without its drawings, and without columns that have nothing else."""
         texts = [[f"{cell.text} {cell.note}".strip() for cell in row] for row in self.rows]
         columns = zip(self.titles, *texts, strict=True)
         titles, *rows = zip(*(column for column in columns if any(column[1:])), strict=True)
@@ -39,7 +39,7 @@ class Table(NamedTuple):
 
 
 def every_run(found: Sequence[System]) -> Table:
-    """Lists every run with what its number depends on, and its paper's number."""
+    """Lists every run with its settings, and the figure of its paper."""
     titles = ("run", "mAP", "from 0 to 1", "untrained", "P@H≤2", "bits", "seed", PAPER, "system")
     rows = []
     for system in found:
@@ -70,7 +70,7 @@ def every_run(found: Sequence[System]) -> Table:
 
 
 def over_seeds(found: Sequence[System]) -> Table | None:
-    """Lists mean and deviation over seeds of each system and length; None where none has two."""
+    """Lists mean and deviation over seeds; None where no system has two seeds at a length."""
     if all(len(runs) == 1 for system in found for runs in system.by_bits().values()):
         return None
     titles = ("system", "bits", "mAP", "P@H≤2", "seeds", PAPER, "protocol", "database codes")
@@ -93,7 +93,7 @@ def over_seeds(found: Sequence[System]) -> Table | None:
 
 
 def balance(found: Sequence[System]) -> Table:
-    """Shows how evenly each run uses its bits."""
+    """Shows the balance of each run's bits."""
     titles = ("run", "share of ones in each bit", "ones to zeros: least", "median", "most")
     rows = []
     for system in found:
@@ -112,7 +112,7 @@ def balance(found: Sequence[System]) -> Table:
 
 
 def ratios(runs: Sequence[Run]) -> Table:
-    """Lists ones to zeros of each bit, a run a column, as DAH's table 5 does."""
+    """Lists the ratio of ones to zeros at each bit, a column for each run, as DAH table 5."""
     columns = [[f"{table.ratio(s):.2f}" for s in run.results["bit_balance"]] for run in runs]
     length = max(map(len, columns))
     columns = [column + [""] * (length - len(column)) for column in columns]
@@ -123,7 +123,7 @@ def ratios(runs: Sequence[Run]) -> Table:
 
 
 def speed(runs: Sequence[Run]) -> Table:
-    """Lists how fast runs encoded and trained, and on what."""
+    """Lists the speed of encoding and training, and the hardware."""
     titles = ("run", "encoding, ms an image", "training, images a second", "hardware")
     rows = []
     for run in runs:
@@ -139,7 +139,7 @@ def speed(runs: Sequence[Run]) -> Table:
 
 
 def provenance(runs: Sequence[Run]) -> Table:
-    """Lists where every number comes from."""
+    """Lists the provenance of every run."""
     titles = ("run", "date", "code", "hardware", "python", "packages", "split checksum")
     rows = []
     for run in runs:
@@ -152,7 +152,7 @@ def provenance(runs: Sequence[Run]) -> Table:
 
 
 def differences(runs: Sequence[Run]) -> Table | None:
-    """Lists what differs between the configs of runs; None where nothing does."""
+    """Lists the settings in use that differ between runs; None where none does."""
     flat = [configs.in_use(configs.flatten(run.results["config"])) for run in runs]
     rows = [
         [Cell(name), *(Cell(_value(config, name)) for config in flat)]

@@ -1,6 +1,6 @@
 """Elements of inline SVG, built as a tree, so that no text can become markup.
 
-Colours, widths and fonts are classes that the page gives a look, by day and by night.
+Colours, widths and fonts are set by the style sheet of the page, through classes.
 """
 
 from typing import Any
@@ -9,21 +9,21 @@ from xml.etree import ElementTree
 from markupsafe import Markup
 
 COLOURS = 7
-# Every colour meets every dash before a pair comes again: 7 and 4 share no divisor.
+# 7 and 4 share no divisor, so all 28 pairs of colour and dashes occur before one repeats.
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
 
 Element = ElementTree.Element
 
 
 def root(kind: str, width: int, height: int, words: str | None = None) -> Element:
-    """Starts a drawing; without words it is an ornament that is not read out."""
+    """Starts a drawing; without words it is hidden from screen readers."""
     spoken = {"role": "img", "aria-label": words} if words else {"aria-hidden": "true"}
     box = {"viewBox": f"0 0 {width} {height}", "width": str(width), "height": str(height)}
     return Element("svg", {"class": kind, **box, **spoken})
 
 
 def add(parent: Element, tag: str, kind: str, words: str | None = None, **attributes: Any):
-    """Adds an element of a class, and the words that show where it is pointed at.
+    """Adds an element of a class, and the words of its tooltip.
 
     >>> drawing = root("chart", 2, 2)
     >>> _ = add(drawing, "circle", "dot", "a < b", cx=1 / 3)
@@ -46,27 +46,27 @@ def line(parent: Element, kind: str, x1: float, y1: float, x2: float, y2: float)
 
 
 def curve(parent: Element, style: int, path: str) -> None:
-    """Adds a line in the dashes of a style; the group around it gives the colour."""
+    """Adds a path in the dashes of a style; its colour is that of the group around it."""
     dashes = DASHES[style % len(DASHES)]
     add(parent, "path", "line", d=path, **({"stroke-dasharray": dashes} if dashes else {}))
 
 
 def diamond(parent: Element, x: float, y: float, words: str | None = None) -> None:
-    """Adds the hollow diamond that stands for a paper's number."""
+    """Adds the hollow diamond that marks a figure of a paper."""
     add(parent, "path", "landmark", words, d=f"M{x:.1f} {y - 5:.1f}l5 5l-5 5l-5 -5z")
 
 
 def text(parent: Element, kind: str, x: float, y: float, words: str, anchor: str) -> None:
-    """Adds text; `anchor` is the part of it that stands at x: start, middle or end."""
+    """Adds text; `anchor` is the part of it that is at x: start, middle or end."""
     element = add(parent, "text", kind, x=float(x), y=float(y), **{"text-anchor": anchor})
     element.text = words
 
 
 def series(parent: Element, style: int, words: str | None = None) -> Element:
-    """Starts a group that has the colour of a style, and is lit up as a whole."""
+    """Starts a group in the colour of a style, which is highlighted as a whole."""
     return add(parent, "g", f"series c{style % COLOURS}", words)
 
 
 def markup(drawing: Element) -> Markup:
-    """Writes a drawing out, everything in it escaped."""
+    """Serialises a drawing, with all text escaped."""
     return Markup(ElementTree.tostring(drawing, encoding="unicode"))

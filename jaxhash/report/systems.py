@@ -1,4 +1,4 @@
-"""Runs sorted by what was trained: the same but for seed and length is one system, one line."""
+"""Runs grouped into systems: runs that differ only in seed and code length are one system."""
 
 import json
 from collections.abc import Sequence
@@ -7,24 +7,24 @@ from typing import Any, NamedTuple
 from jaxhash.report import table
 from jaxhash.runs.results import Run
 
-MOST_SAID = 2  # differences that fit into a name
+MOST_SAID = 2  # differences in a label
 
 
 class System(NamedTuple):
-    """Runs that differ in length and seed alone, their name, and their place among the styles."""
+    """Runs that differ only in length and seed, their label, and the number of their style."""
 
     label: str
     style: int
     runs: list[Run]
 
     def by_bits(self) -> dict[int, list[Run]]:
-        """Returns the runs of each length, shortest first: the seeds of one network."""
+        """Returns the runs of each length, shortest first, which differ only in seed."""
         lengths = sorted({run.results["bits"] for run in self.runs})
         return {bits: [r for r in self.runs if r.results["bits"] == bits] for bits in lengths}
 
 
 def sort(runs: Sequence[Run]) -> list[System]:
-    """Sorts runs into systems, in the order of their first runs."""
+    """Groups runs into systems, in the order of their first runs."""
     groups: dict[str, list[Run]] = {}
     for run in runs:
         key = json.dumps(describe(run.results), sort_keys=True)
@@ -35,14 +35,14 @@ def sort(runs: Sequence[Run]) -> list[System]:
 
 
 def describe(results: dict) -> dict[str, Any]:
-    """Lists what makes a run the system that it is, by name."""
+    """Lists the values that runs of one system share, by name."""
     names = ("name", "dataset", "protocol", "weights", "steps")
     described = {name: results[name] for name in names}
     return described | {"codes": results.get("db_codes", "network")} | table.settings(results)
 
 
 def differing(columns: Sequence[dict[str, Any]]) -> list[str]:
-    """Names what is not the same in all of several descriptions.
+    """Names the values that are not the same in all of several descriptions.
 
     >>> differing([{"a": 1, "b": 2}, {"a": 1, "b": 3, "c": None}])
     ['b', 'c']
@@ -58,12 +58,12 @@ def differing(columns: Sequence[dict[str, Any]]) -> list[str]:
 
 
 def _labels(groups: list[list[Run]]) -> list[str]:
-    """Names systems as their config does; where several are called alike, says what differs."""
+    """Labels systems by the name of their config, and by what differs where names are equal."""
     labels = []
     for first, *more in groups:
         name, own = first.results["name"], describe(first.results)
         alike = [describe(other.results) for other, *_ in groups if other.results["name"] == name]
-        # How long it trains shows in its steps already.
+        # The length of training is in `steps` already.
         different = [key for key in differing(alike) if not key.startswith("train.total_")]
         if len(different) > MOST_SAID:
             labels.append(f"{name} like {first.label}" if more else first.label)

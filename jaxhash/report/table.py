@@ -1,4 +1,4 @@
-"""Numbers of runs as tables: on the terminal, and in Markdown for `results/`.
+"""Results of runs as tables: on the terminal, and in Markdown for `results/`.
 
 python -m jaxhash.report.table results/*.json                every run
 python -m jaxhash.report.table --seeds results/*.json        mean and deviation over seeds
@@ -26,10 +26,10 @@ ROWS = (
 
 
 def compare(columns: dict[str, dict]) -> str:
-    """Lays the main numbers of several evaluations side by side.
+    """Makes a table of the main results of several evaluations, side by side.
 
     Args:
-      columns: title to what `jaxhash.metrics.evaluate.evaluate` returned; the last one whole.
+      columns: title to the dict of `jaxhash.metrics.evaluate.evaluate`; the last one complete.
 
     >>> numbers = {"map": 0.5, "map_index": 0.25, "precision_at_radius_2": 0.0, "map_at": None}
     >>> print(compare({"trained": numbers}))
@@ -49,12 +49,12 @@ def compare(columns: dict[str, dict]) -> str:
 
 
 def markdown(runs: dict[str, dict]) -> str:
-    """Lays out runs as a Markdown table with their provenance.
+    """Makes a Markdown table of runs with their provenance.
 
-    Behind the mAP stands its 95 % interval over the queries, where a run has one.
+    The mAP is followed by its 95 % interval over the queries, where a run has one.
 
     Args:
-      runs: name to what a `results.json` holds.
+      runs: name to the content of its `results.json`.
 
     >>> print(markdown({}))
     | run | protocol | bits | seed | weights | mAP | untrained | mAP by index | P@H<=2 | code, hardware |
@@ -82,12 +82,11 @@ def markdown(runs: dict[str, dict]) -> str:
 
 
 def over_seeds(runs: Iterable[dict]) -> str:
-    """Lays out systems as a Markdown table: mean and deviation over seeds, and the paper's figure.
+    """Makes a Markdown table of systems: mean and deviation over seeds, and the paper's figure.
 
-    The deviation is that of a sample, with n - 1. Behind it, where every run of a row has one, is
-    the 95 % interval over the queries, its ends averaged over the seeds. What differs in anything
-    but the seed stands in a row of its own, though the row does not say in what: `jaxhash.report`
-    does.
+    The deviation is that of a sample, with n - 1. It is followed, where every run of a row has one,
+    by the 95 % interval over the queries, its ends averaged over the seeds. Runs that differ in
+    more than the seed have separate rows; the report of `jaxhash.report` says in what they differ.
 
     >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
     >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
@@ -118,10 +117,10 @@ def over_seeds(runs: Iterable[dict]) -> str:
 
 
 def uniformity(runs: dict[str, dict]) -> str:
-    """Lays out the ratio of ones to zeros at each bit of the database, DAH table 5.
+    """Makes a table of the ratio of ones to zeros at each bit of the database, DAH table 5.
 
     Args:
-      runs: name to what a `results.json` holds.
+      runs: name to the content of its `results.json`.
 
     >>> print(uniformity({"a": {"bit_balance": [0.5, 0.75]}}))
     | bit | a |
@@ -139,7 +138,7 @@ def uniformity(runs: dict[str, dict]) -> str:
 
 
 def ratio(share: float) -> float:
-    """Returns ones to zeros of a bit from the share of ones; infinite where there is no zero.
+    """Returns the ratio of ones to zeros from the share of ones; infinite where there are no zeros.
 
     >>> ratio(0.25), ratio(1.0)
     (0.3333333333333333, inf)
@@ -148,7 +147,7 @@ def ratio(share: float) -> float:
 
 
 def settings(run: dict) -> dict[str, Any]:
-    """Returns what makes a run the system that it is: its config, but for length and seed.
+    """Returns the values of a config in use that results depend on, but for length and seed.
 
     >>> settings({"config": {"seed": 1, "optim": {"lr": 0.1}, "log": {"every_steps": 9}}})
     {'optim.lr': 0.1}
@@ -162,7 +161,7 @@ def settings(run: dict) -> dict[str, Any]:
 
 
 def _interval(runs: list[dict]) -> str:
-    """Writes the interval of mAP, averaged over runs; nothing where an older one has none.
+    """Writes the interval of mAP, averaged over runs; nothing where an older run has none.
 
     >>> _interval([{"map_interval": [0.409, 0.441]}]), _interval([{}])
     (' [0.41, 0.44]', '')
@@ -174,7 +173,7 @@ def _interval(runs: list[dict]) -> str:
 
 
 def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    """Writes a Markdown table; nothing in a line can end its cell or become markup.
+    """Writes a Markdown table, with all text escaped.
 
     >>> print(lay_out(("a", "b"), [("1", "2")]))
     | a | b |
@@ -187,7 +186,7 @@ def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 
 
 def plain(cell: str) -> str:
-    """Keeps text from ending its cell, or becoming a tag, a link or a picture.
+    """Escapes text, so that it cannot end its cell or become a tag, a link or an image.
 
     >>> print(plain("a|b<c [d](e)"))
     a\\|b&lt;c [d]\\(e)

@@ -13,8 +13,8 @@ from jaxhash.runs import workdir as workdirs
 class Checkpoints:
     """The checkpoints of one run, in `<workdir>/checkpoints/<step>`.
 
-    Processes that share a run all make the same calls; orbax writes from one of them, and the others
-    wait for it.
+    Processes that share a run all make the same calls; orbax writes from one of them, and the
+    others wait for it.
     """
 
     def __init__(self, workdir: epath.Path, keep: int = 3):

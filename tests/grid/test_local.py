@@ -58,7 +58,7 @@ def test_why_a_run_has_no_results(tmp_path, text, why):
 
 
 def test_as_many_run_at_once_as_there_are_jobs(tmp_path):
-    text = f"import time; time.sleep(0.7); n = len([*folder.parent.glob('*/now')]); {GOOD}"
+    text = f"import time; time.sleep(0.4); n = len([*folder.parent.glob('*/now')]); {GOOD}"
     text = f"(folder / 'now').touch(); {text}; (folder / 'now').unlink(); (folder / str(n)).touch()"
     runs = [script(tmp_path, name, text) for name in "abcd"]
     assert train(runs, jobs=2) == []
@@ -67,7 +67,7 @@ def test_as_many_run_at_once_as_there_are_jobs(tmp_path):
 
 
 def test_a_run_that_another_process_has_is_left_to_it(tmp_path):
-    run = script(tmp_path, "a", f"import time; time.sleep(1.5); {GOOD}")
+    run = script(tmp_path, "a", f"import time; time.sleep(0.8); {GOOD}")
     other = run.claim()
     with other:
         process = subprocess.Popen(run.command(), stdout=other)
@@ -81,7 +81,7 @@ def test_a_run_that_another_process_has_is_left_to_it(tmp_path):
 def test_a_run_that_another_process_gave_up_is_done_here(tmp_path):
     run = script(tmp_path, "a")
     with run.claim() as log:
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1)"], stdout=log)
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], stdout=log)
     assert train([run]) == []
     assert process.wait() == 0 and run.state() == "done"
 
