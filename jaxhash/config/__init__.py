@@ -1,7 +1,7 @@
 """Configurations: the default that every config starts from, their files, ranges and comparison."""
 
+from jaxhash.config.comparison import FREE_TO_CHANGE, differences, in_use
 from jaxhash.config.default import base
-from jaxhash.config.differences import FREE_TO_CHANGE, differences, in_use
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
 from jaxhash.config.ranges import check
 from jaxhash.config.saved import from_json, to_json

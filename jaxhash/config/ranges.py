@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from jaxhash import registry
+from jaxhash.config.comparison import in_use
 from jaxhash.config.default import CHOICES
-from jaxhash.config.differences import in_use
 from jaxhash.config.values import flatten
 from jaxhash.errors import UserError, nearest
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from jaxhash.config.comparison import in_use
 from jaxhash.config.default import base
-from jaxhash.config.differences import in_use
 from jaxhash.config.values import flatten
 from jaxhash.errors import UserError
 

@@ -8,7 +8,7 @@ SLICE = 1 << 16
 
 
 class Coded(NamedTuple):
-    """Codes and labels of images: `codes` uint8 [n ceil(k/8)] packed bits, `labels` [n l] 0 or 1."""
+    """Codes and labels of images: `codes` uint8 [n ceil(k/8)] packed, `labels` [n l] 0 or 1."""
 
     codes: np.ndarray
     labels: np.ndarray

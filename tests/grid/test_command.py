@@ -70,6 +70,7 @@ def starts(run):
     return sum(line.startswith("$ ") for line in log.splitlines())
 
 
+@pytest.mark.slow
 def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
     runs = [Run(tmp_path / "out" / f"small,bits=8,seed={seed}", "", ()) for seed in range(2)]
     one, other = runs

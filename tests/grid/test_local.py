@@ -81,7 +81,9 @@ def test_a_run_that_another_process_has_is_left_to_it(tmp_path):
 def test_a_run_that_another_process_gave_up_is_done_here(tmp_path):
     run = script(tmp_path, "a")
     with run.claim() as log:
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(0.5)"], stdout=log)
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(0.5)"], stdout=log
+        )
     assert train([run]) == []
     assert process.wait() == 0 and run.state() == "done"
 
