@@ -1,4 +1,4 @@
-"""ADH: attention deep hashing, a reading of its abstract (Zhang and Lu, 2024).
+"""ADH: attention deep hashing, as interpreted from its abstract (Zhang and Lu, 2024).
 
   python -m jaxhash.main --config=configs/adh.py:bits=48
 
@@ -7,7 +7,7 @@ network without), backbone (alexnet, vgg16, resnet18, ...), scale (paper, small)
 
 scale=paper: the abstract names a convolutional network, attention that locates the regions that
 matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
-objective, length or split. Taken as a reading: AlexNet pretrained on ImageNet at 224 px, CBAM
+objective, length or split. This config takes AlexNet pretrained on ImageNet at 224 px, CBAM
 (channels, then positions) behind its last convolution, tanh, pairwise likelihood with quantisation
 (`jaxhash/losses/adh.py`), and DHIDA's recipe: RMSProp 5e-5, weight decay 1e-5, batches of 128, 150
 epochs. It needs a GPU, and torchvision's weights as a file: save them with
@@ -16,7 +16,7 @@ epochs. It needs a GPU, and torchvision's weights as a file: save them with
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
 outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:
-some minutes on two CPU cores. Not comparable.
+some minutes on two CPU cores. Not comparable with the paper.
 """
 
 from ml_collections import ConfigDict

@@ -1,4 +1,4 @@
-"""DAH: deep attention-based hashing, as its sections III and IV describe it.
+"""DAH: deep attention-based hashing, as described in its sections III and IV.
 
   python -m jaxhash.main --config=configs/dah.py:bits=48
 
@@ -16,8 +16,8 @@ augmentation; taken here are 100 epochs, a cosine, random crops and flips. It ne
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
 cifar10_54k), one cycle of 4 epochs: some minutes on two CPU cores. Not comparable with the paper.
 The classification weighs ten times as much as in the paper: with equal weights, the distance of
-dissimilar images, reached first between any two images whatever they show, drowned it in 2,000
-steps (48 bits: cross-entropy 2.3, that of knowing nothing, and mAP .1094).
+dissimilar images, reached first between any two images whatever their classes, dominated it for
+2,000 steps (48 bits: cross-entropy 2.3, that of chance, and mAP .1094).
 """
 
 from ml_collections import ConfigDict

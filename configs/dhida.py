@@ -1,4 +1,4 @@
-"""DHIDA: deep hashing with improved dual attention, as its section 4.2 trains it.
+"""DHIDA: deep hashing with improved dual attention, trained as in its section 4.2.
 
   python -m jaxhash.main --config=configs/dhida.py:bits=48,dataset=cifar10
 
@@ -16,7 +16,7 @@ timm/resnet18.tv_in1k from Hugging Face, or its file. For AlexNet there is no su
 torchvision's weights as alexnet.safetensors (`safetensors.torch.save_file(torchvision.models.
 alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
 
-scale=small: the same objective from random weights, at a size that two CPU cores can bear. A
+scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
 hash layer are normalised over the batch (`jaxhash/models/heads` says why); random crops and flips;
 Adam up to 1e-3 in one cycle of 22 epochs, about 15 minutes. Not comparable with the paper.

@@ -1,4 +1,4 @@
-"""Quickstart: DHIDA in small, on the handwritten digits of scikit-learn. Needs no network.
+"""Quickstart: a small DHIDA on the handwritten digits of scikit-learn. Needs no internet.
 
   python -m jaxhash.main --config=configs/quickstart.py
 

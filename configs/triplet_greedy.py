@@ -1,4 +1,4 @@
-"""Triplet attention with greedy hash: a reading of the abstract of a thesis (Fu, 2024).
+"""Triplet attention with greedy hash, as interpreted from a thesis abstract (Fu, 2024).
 
   python -m jaxhash.main --config=configs/triplet_greedy.py:bits=48
 
@@ -9,7 +9,7 @@ VGG16, or stages, behind all five), backbone (vgg16, or vgg16_bn with batch norm
 
 scale=paper: what the abstract names is VGG16, an attention of three branches across height, width
 and channels (triplet attention is the published one), codes that are binary while training (the
-greedy strategy) and a penalty. Taken as a reading: VGG16 pretrained on ImageNet at 224 px, its two
+greedy strategy) and a penalty. This config takes VGG16 pretrained on ImageNet at 224 px, its two
 connected layers of 4096, a hash layer, a classifier without bias on the sign of its outputs,
 cross-entropy and .1 times the cubic penalty, and the recipe of the greedy hash's paper for
 CIFAR-10: SGD .001, momentum .9, weight decay 5e-4, batches of 32, 50 epochs, the rate to a tenth
@@ -18,7 +18,8 @@ after 30. The abstract prints no figure; the greedy hash's own paper reports mAP
 or its file.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
-px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable.
+px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable
+with the paper.
 """
 
 from ml_collections import ConfigDict

@@ -1,4 +1,4 @@
-"""Finds a module of a package by its name: the file is the registration.
+"""Finds modules of a package by name: a file is registered by being there.
 
 A new loss, attention, backbone, head or data set is one new file; nothing here or elsewhere lists
 it. Files that begin with an underscore are helpers and never offered.
@@ -85,7 +85,7 @@ def defaults(package: str) -> dict[str, dict[str, Any]]:
 def options(section: Any, module: ModuleType) -> dict[str, Any]:
     """Returns the options that a section of a config holds for one of its choices.
 
-    They stand under the choice's own name, so that changing the name alone is enough.
+    They are under the name of the module, so that changing `name` is enough to choose another.
 
     >>> from ml_collections import ConfigDict
     >>> section = ConfigDict(dict(name="dhida", dhida=dict(gamma=0.2)))

@@ -1,4 +1,4 @@
-"""What makes two configs different runs: the values that are in use, and not free to change."""
+"""Comparison of configs by the values that their runs use."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,10 +41,10 @@ _USED_WHERE: dict[str, Callable[[dict], bool]] = {
 
 
 def in_use(flat: dict[str, Any]) -> dict[str, Any]:
-    """Leaves out of a flat config what its run does not use.
+    """Returns the values of a flat config that its run uses.
 
-    That is the options of losses, backbones, heads and attention that are not chosen, and what
-    another value switches off, such as `optim.warmup_percent` where no schedule has a warmup.
+    Left out are the options of losses, backbones, heads and attention that are not chosen, and
+    values that another one disables, such as `optim.warmup_percent` without a warmup.
 
     >>> in_use({"loss.name": "dah", "loss.dah.weight": 2, "loss.adh.eta": 3, "seed": 0})
     {'loss.name': 'dah', 'loss.dah.weight': 2, 'seed': 0}
@@ -67,18 +67,18 @@ def _not_chosen(package: str, choice: str, modules: set[str]) -> set[str]:
     builder = registry.builder(package, choice)
     if builder is not None:
         return modules - {builder}
-    # Of a file that is not here: it may be any that is not here.
+    # Of a file that is not installed here: it may be any of those that are not.
     return modules & set(registry.names(package))
 
 
 def differences(old: ConfigDict, new: ConfigDict) -> list[str]:
-    """Lists in words where two configs differ in what makes a run.
+    """Lists the differences of two configs in values that both runs use and that are not free.
 
     >>> differences(ConfigDict(dict(bits=16)), ConfigDict(dict(bits=48)))
     ['bits is 16 there and 48 here']
     """
     there, here = flatten(old), flatten(new)
-    # Where one of the two does not use a value that both have, that follows from another one.
+    # A value that both have, and one does not use, follows from another difference.
     names = (in_use(there).keys() & in_use(here).keys()) | (
         (in_use(there).keys() | in_use(here).keys()) - (there.keys() & here.keys())
     )

@@ -7,8 +7,8 @@ from ml_collections.config_dict import placeholder
 
 from jaxhash import registry
 
-# Sections that choose one module of a package by `name`. The options of each module stand beside it
-# under the module's own name, so that changing the name alone is enough.
+# Sections that choose one module of a package by `name`. The options of each module are beside it
+# under the name of the module, so that changing `name` is enough to choose another.
 CHOICES = {
     "loss": "jaxhash.losses",
     "model.attention": "jaxhash.models.attention",

@@ -1,4 +1,4 @@
-"""The range of every value of a config, and the check that a config keeps to all of them."""
+"""The range of every value of a config, and the check of a config by all of them."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MOST_EPOCHS = 1_000_000
 
 
 class Range(NamedTuple):
-    """What a value may be.
+    """The values that a setting may have.
 
     holds: tells whether a value is in the range. expected: the range in words. known: all values
     that there are, where they are names; an unknown one is answered with the nearest.
@@ -83,7 +83,7 @@ def each(kind: Range, expected: str) -> Range:
 
 
 def optional(kind: Range) -> Range:
-    """Returns a range with None, which stands for what is not set."""
+    """Returns a range with None, for a value that is not set."""
     return kind._replace(holds=lambda value: value is None or kind.holds(value))
 
 
@@ -177,8 +177,8 @@ def check(config: ConfigDict) -> None:
             )
     if len(flat["data.mean"]) != len(flat["data.std"]):
         raise UserError(
-            f"data.std={flat['data.std']}: expected as many channels as data.mean has, "
-            f"{len(flat['data.mean'])}"
+            f"data.mean has {len(flat['data.mean'])} channels, data.std has "
+            f"{len(flat['data.std'])}; expected one value for each channel of the images"
         )
     for name, package in MODULES.items():
         _check_module(name, flat[name], package)
