@@ -1,8 +1,27 @@
-"""Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one compilation cache."""
+"""Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one folder for all that is written.
+
+Temporary files, the home folder, prepared data sets and compiled programs lie in one temporary
+folder, which is deleted when the tests have ended. To keep compiled programs from one call of
+pytest to the next, set JAX_COMPILATION_CACHE_DIR.
+"""
 
 import os
 import shutil
 import tempfile
+from pathlib import Path
+
+ROOT = "JAXHASH_TESTS"  # set by the first process, inherited by the workers and their processes
+if ROOT not in os.environ:
+    os.environ[ROOT] = tempfile.mkdtemp(prefix="jaxhash-tests-")
+    for variable, folder in {
+        "TMPDIR": "tmp",
+        "HOME": "home",
+        "TFDS_DATA_DIR": "tfds",
+        "HYPOTHESIS_STORAGE_DIRECTORY": "hypothesis",
+    }.items():
+        Path(os.environ[ROOT], folder).mkdir()
+        os.environ[variable] = os.path.join(os.environ[ROOT], folder)
+    tempfile.tempdir = None  # read TMPDIR again
 
 # Before jax is imported anywhere. Runs that tests start as processes of their own inherit these.
 os.environ["JAX_PLATFORMS"] = "cpu"
@@ -10,7 +29,7 @@ os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
-os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "jaxhash-test-cache")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(os.environ[ROOT], "compiled"))
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 import jax
@@ -28,6 +47,12 @@ settings.register_profile("jaxhash", deadline=None, derandomize=True, max_exampl
 settings.load_profile("jaxhash")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Deletes all that was written, in the process that started the others."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[ROOT], ignore_errors=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
