@@ -1,36 +1,10 @@
-"""Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one folder for all that is written.
+"""Strict JAX, warnings as errors (setup.cfg), and the fixtures that many tests share."""
 
-Temporary files, the home folder, prepared data sets and compiled programs lie in one temporary
-folder, which is deleted when the tests have ended. To keep compiled programs from one call of
-pytest to the next, set JAX_COMPILATION_CACHE_DIR.
-"""
+from tests import environment
 
+# isort: split
 import os
 import shutil
-import tempfile
-from pathlib import Path
-
-ROOT = "JAXHASH_TESTS"  # set by the first process, inherited by the workers and their processes
-if ROOT not in os.environ:
-    os.environ[ROOT] = tempfile.mkdtemp(prefix="jaxhash-tests-")
-    for variable, folder in {
-        "TMPDIR": "tmp",
-        "HOME": "home",
-        "TFDS_DATA_DIR": "tfds",
-        "HYPOTHESIS_STORAGE_DIRECTORY": "hypothesis",
-    }.items():
-        Path(os.environ[ROOT], folder).mkdir()
-        os.environ[variable] = os.path.join(os.environ[ROOT], folder)
-    tempfile.tempdir = None  # read TMPDIR again
-
-# Before jax is imported anywhere. Runs that tests start as processes of their own inherit these.
-os.environ["JAX_PLATFORMS"] = "cpu"
-# Most of the time goes into compiling; without LLVM's optimisations that takes half as long.
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-)
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(os.environ[ROOT], "compiled"))
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 import jax
 import pytest
@@ -52,7 +26,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Deletes all that was written, in the process that started the others."""
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ[ROOT], ignore_errors=True)
+        environment.clean()
 
 
 @pytest.fixture(scope="module", autouse=True)
