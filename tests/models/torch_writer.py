@@ -78,7 +78,7 @@ def _torch():
 
 
 def archive(path, content, **changes):
-    """Writes a zip archive; changes["files"] replaces files in it, or leaves those out with None."""
+    """Writes a zip archive; changes["files"] replaces files in it, or with None leaves them out."""
     patch = _torch()
     try:
         program = io.BytesIO()
