@@ -9,11 +9,12 @@ database is the training set), scale (paper, small).
 
 scale=paper: an interpretation of the abstract, which names the Swin Transformer, a channel
 attention block inside its window attention, and the two losses, "combined with a certain weight
-allocation ratio". This config takes Swin-T pretrained on ImageNet at 224 px, HAT's channel attention block beside window
-attention in every block, scaled by .01, equal weights of the two normalised losses
-(`jaxhash/losses/hrmpa.py`), and Adam 1e-4 with a tenth of that for the pretrained trunk, batches of
-64, 50 epochs. It reports mAP .9873 at 16 bits on CIFAR-10, on a split that the abstract does not
-name. It needs a GPU, and timm/swin_tiny_patch4_window7_224.ms_in1k from Hugging Face, or its file.
+allocation ratio". This config takes Swin-T pretrained on ImageNet at 224 px, HAT's channel
+attention block beside window attention in every block, scaled by .01, equal weights of the two
+normalised losses (`jaxhash/losses/hrmpa.py`), and Adam 1e-4 with a tenth of that for the pretrained
+trunk, batches of 64, 50 epochs. The abstract reports mAP .9873 at 16 bits on CIFAR-10, on a split
+that it does not name. It needs a GPU, and timm/swin_tiny_patch4_window7_224.ms_in1k from Hugging
+Face, or its file.
 
 scale=small: a Swin of five blocks, patches of 2 and windows of 4, from random weights at 32 px,
 Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable with the paper.

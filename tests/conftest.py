@@ -1,17 +1,10 @@
-"""Eight CPU devices, strict JAX, warnings as errors (setup.cfg), one compilation cache."""
+"""Strict JAX, warnings as errors (setup.cfg), and the fixtures that many tests share."""
 
+from tests import environment
+
+# isort: split
 import os
 import shutil
-import tempfile
-
-# Before jax is imported anywhere. Runs that tests start as processes of their own inherit these.
-os.environ["JAX_PLATFORMS"] = "cpu"
-# Most of the time goes into compiling; without LLVM's optimisations that takes half as long.
-os.environ["XLA_FLAGS"] = (
-    "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
-)
-os.environ["JAX_COMPILATION_CACHE_DIR"] = os.path.join(tempfile.gettempdir(), "jaxhash-test-cache")
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
 
 import jax
 import pytest
@@ -28,6 +21,12 @@ settings.register_profile("jaxhash", deadline=None, derandomize=True, max_exampl
 settings.load_profile("jaxhash")
 jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Deletes all that was written, in the process that started the others."""
+    if not hasattr(config, "workerinput"):
+        environment.clean()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -56,9 +56,9 @@ def test_flops_are_those_of_the_products():
 
 
 @pytest.mark.parametrize("name", ["adh", "dah", "dhida", "hrmpa", "triplet_greedy"])
-def test_the_readme_prints_what_the_command_prints(name):
+def test_the_documentation_prints_what_the_command_prints(name):
     *counts, flops = cells(sizes.table([f"configs/{name}.py"]).splitlines()[-1])
-    lines = (ROOT / "README.md").read_text().splitlines()
+    lines = (ROOT / "docs" / "status.md").read_text().splitlines()
     printed = next(line for line in lines if line.startswith(f"| `configs/{name}.py` | "))
     *printed_counts, printed_flops = cells(printed)
     assert counts == printed_counts
