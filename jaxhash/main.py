@@ -56,6 +56,7 @@ def _run(options: argparse.Namespace, config: ConfigDict | None) -> None:
     if options.mode == "evaluate":
         loop.evaluate_checkpoint(options.workdir, config)
         return
+    assert config is not None  # or _parse would have refused the arguments
     default = f"runs/{config.name}-{config.model.bits}-{config.seed}"
     folder = epath.Path(options.workdir or default)
     if loop.train_and_evaluate(config, folder):

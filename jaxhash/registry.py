@@ -54,7 +54,7 @@ def find(package: str, name: str) -> ModuleType:
         if reason not in _reported:
             _reported.add(reason)
             print(f"jaxhash: left out: {reason}", file=sys.stderr)
-    module = offered.get(name) or offered.get(_builder(offered, name))
+    module = offered.get(name) or offered.get(_builder(offered, name) or "")
     if module is None:
         known = [choice for each in offered for choice in _choices(offered, each)]
         kind = package.removeprefix("jaxhash.").replace(".", "/")
@@ -105,7 +105,7 @@ def _scan(package: str) -> _Modules:
             module = importlib.import_module(f"{package}.{info.name}")
             _check(module)
         except Exception as error:  # whatever a file raises that somebody is writing
-            file = Path(info.module_finder.path) / f"{info.name}.py"
+            file = Path(getattr(info.module_finder, "path", "")) / f"{info.name}.py"
             broken[info.name] = f"{file}: {type(error).__name__}: {first_line(error)}"
         else:
             offered[info.name] = module

@@ -51,9 +51,11 @@ def in_use(flat: dict[str, Any]) -> dict[str, Any]:
     """
     unused = {name for name, used in _USED_WHERE.items() if name in flat and not used(flat)}
     for section, package in CHOICES.items():
-        options = [name for name in flat if name.startswith(f"{section}.")]
-        modules = {name: name.removeprefix(f"{section}.").split(".")[:-1] for name in options}
-        modules = {name: parts[0] for name, parts in modules.items() if parts}
+        modules = {}
+        for name in flat:
+            module, _, option = name.removeprefix(f"{section}.").partition(".")
+            if name.startswith(f"{section}.") and option:
+                modules[name] = module
         others = _not_chosen(package, str(flat.get(f"{section}.name")), {*modules.values()})
         unused |= {name for name, module in modules.items() if module in others}
     return {name: value for name, value in flat.items() if name not in unused}

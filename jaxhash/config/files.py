@@ -118,7 +118,7 @@ def arguments(text: str | None, **defaults: Any) -> ConfigDict:
 
 def _module(file: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None:  # the name does not end in .py
+    if spec is None or spec.loader is None:  # the name does not end in .py
         raise UserError(f"--config={file}: not a config, expected a Python file")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

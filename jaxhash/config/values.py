@@ -11,7 +11,7 @@ def flatten(config: ConfigDict | dict) -> dict[str, Any]:
     >>> flatten(ConfigDict(dict(a=1, b=dict(c=2))))
     {'a': 1, 'b.c': 2}
     """
-    flat = {}
+    flat: dict[str, Any] = {}
     for name, value in config.items():
         if isinstance(value, ConfigDict | dict):
             flat |= {f"{name}.{inner}": leaf for inner, leaf in flatten(value).items()}

@@ -116,7 +116,8 @@ def _of_config(
 ) -> Iterator[tuple[Run, ConfigDict]]:
     file, _, text = path.partition(":")
     plain = overrides.build(path, fixed)
-    given = [_Setting(*pair.split("=", 1), True) for pair in filter(None, text.split(","))]
+    pairs = (pair.partition("=") for pair in filter(None, text.split(",")))
+    given = [_Setting(key, value, True) for key, _, value in pairs]
     known = configs.known_arguments(file)
     taken = {setting.key for setting in given}
     taken |= {argument.removeprefix(overrides.PREFIX).partition("=")[0] for argument in fixed}

@@ -53,7 +53,7 @@ class Job:
 
     def __init__(self, run: Run):
         self.run = run
-        self._pid = None
+        self._pid: int | None = None
 
     def __call__(self) -> str:
         """Trains the run; returns the reason why it has no results, or ''."""

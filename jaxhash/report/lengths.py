@@ -77,7 +77,7 @@ class Table(NamedTuple):
 
 def tables(found: Sequence[Run]) -> list[Table]:
     """Sorts runs into tables, in the order of their first runs."""
-    groups: dict[tuple, list[Run]] = {}
+    groups: dict[tuple[str, str, int | None], list[Run]] = {}
     for run in found:
         key = (run.results["dataset"], run.results["protocol"], run.results.get("map_at"))
         groups.setdefault(key, []).append(run)

@@ -102,11 +102,11 @@ def over_seeds(runs: Iterable[dict]) -> str:
         whole = (*key, run["steps"], json.dumps(settings(run), sort_keys=True))
         groups.setdefault(whole, []).append(run)
     lines = []
-    for (*key, _), group in groups.items():
-        paper = papers.figure(key[0], key[1])
+    for whole, group in groups.items():
+        paper = papers.figure(whole[0], whole[1])
         lines.append(
             (
-                *map(str, key),
+                *map(str, whole[:-1]),
                 str(len(group)),
                 Spread.of([run["map"] for run in group]).text() + _interval(group),
                 Spread.of([run["precision_at_radius_2"] for run in group]).text(),

@@ -25,7 +25,8 @@ class Writer:
         A silent writer has no files; processes other than 0 have one.
         """
         self._path, self._silent = workdir / METRICS, silent
-        self._remote, self._events = workdirs.remote(workdir), None
+        self._remote = workdirs.remote(workdir)
+        self._events: SummaryWriter | None = None
         self._rows = [row for row in read(workdir) if row["step"] <= step]
         self._written = {(row["step"], name) for row in self._rows for name in row}
         if silent:
@@ -53,8 +54,9 @@ class Writer:
             return
         with self._path.open("a") as file:
             file.write(json.dumps(row) + "\n")
-        for name, value in scalars.items():
-            self._events.add_scalar(name, value, step)
+        if self._events:
+            for name, value in scalars.items():
+                self._events.add_scalar(name, value, step)
 
     def has(self, step: int, name: str) -> bool:
         """Tells whether a scalar was written for a step, by this process or an earlier one."""

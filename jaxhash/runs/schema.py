@@ -52,8 +52,10 @@ def _shares(value: Any) -> bool:
 
 
 def _points(value: Any) -> bool:
-    axes = [value.get("recall"), value.get("precision")] if _object(value) else [None]
-    return all(map(_shares, axes)) and len(axes[0]) == len(axes[1])
+    if not _object(value):
+        return False
+    recall, precision = value.get("recall"), value.get("precision")
+    return _shares(recall) and _shares(precision) and len(recall) == len(precision)
 
 
 def _provenance(value: Any) -> bool:
