@@ -58,7 +58,7 @@ class Embedded:
         with self._one_line():
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
-                self._path, 30, isolation_level=None, check_same_thread=False
+                self._path, timeout=30, isolation_level=None, check_same_thread=False
             )
             try:
                 self._db.execute("pragma journal_mode=wal")

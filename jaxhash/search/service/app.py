@@ -26,7 +26,7 @@ from jaxhash.search.service.thumbnails import Pictures
 from jaxhash.search.service.uploads import Refused
 
 LOG = logging.getLogger(__name__)
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parents[1] / "page"
 
 
 def create_app(
