@@ -17,7 +17,6 @@ from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.embedded import Embedded
-from jaxhash.search.service import uploads
 from tests.search import small
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +181,6 @@ def test_an_index_command_that_is_killed_goes_on_where_it_was(run, tiny_encoder)
     encode = compiled(tiny_encoder, 2)
     for i in range(0, 400, 37):
         [item] = store.get([f"{small.LABELS[i % 2]}/{i:02d}.png"])
-        pixels = uploads.prepare(small.picture(i), 8, 3)
+        pixels = small.pixels_of(small.picture(i))
         assert (item.code == encode(pixels[None])[0]).all()
     store.close()

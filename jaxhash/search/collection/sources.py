@@ -1,6 +1,5 @@
-"""Where images come from: a folder, a CSV manifest, or a prepared TFDS data set."""
+"""Where images come from: a folder, a table, or a prepared TFDS data set."""
 
-import csv
 import hashlib
 import os
 import threading
@@ -11,19 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxhash.data import datasets, protocols
+from jaxhash.data.images import decoder, folders, tables
 from jaxhash.errors import UserError
 from jaxhash.search.collection.workers import decode_files
 from jaxhash.search.index.interface import OWN
 
 PREPARED = "tfds:"
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-FROM, STAMP = OWN + "from", OWN + "stamp"  # metadata: what an item came from, in which state
+FROM, STAMP = OWN + "from", OWN + "stamp"  # metadata: an item's origin, and its file's version
 
 
 class Entry(NamedTuple):
     """An image that is to be in the index.
 
-    id: its name there. metadata: for people, and FROM and STAMP. place: the file, or its number.
+    id: of its item. metadata: the user's, with FROM and STAMP. place: the file, or its row in the
+    data set.
     """
 
     id: str
@@ -32,25 +32,39 @@ class Entry(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Images of one place.
+    """The images of one folder, table or data set.
 
-    name: of the place. entries: its images. root: the folder that ids are paths from, if they are.
-    pixels: uint8 [n h w c] where they are in memory.
+    name: of that place. entries: its images. root: the folder that ids are relative to, if they are
+    paths. pixels: uint8 [n h w c] of a data set. others: files that are no pictures, by name.
+    unlisted: (name, reason) of folders that cannot be listed; what lies below them is unknown.
     """
 
     name: str
     entries: list[Entry]
     root: Path | None = None
     pixels: np.ndarray | None = None
+    others: Sequence[str] = ()
+    unlisted: Sequence[tuple[str, str]] = ()
 
     def tag(self) -> str:
-        """Returns what FROM says of these images: a short name that gives no paths away."""
-        return _digest(self.name.encode())
+        """Returns the value of FROM for these images: a digest, which discloses no paths."""
+        return _digest(os.fsencode(self.name))
+
+    def is_below_unlisted(self, id: str) -> bool:
+        """Says whether an id is that of a file below a folder that cannot be listed."""
+        return id.startswith(tuple(f"{name}/" for name, _ in self.unlisted))
 
     def read(
         self, entries: Sequence[Entry], size: int, channels: int, workers: int
     ) -> Iterator[np.ndarray | str]:
-        """Yields each image, uint8 [h w c], or why it cannot be read."""
+        """Decodes images.
+
+        Yields:
+          uint8 [size size channels], or the reason why it cannot be read, for each entry.
+
+        Raises:
+          UserError: the data set has images of another number of channels.
+        """
         places = [entry.place for entry in entries]
         if self.pixels is None:
             return decode_files(places, size, channels, workers)
@@ -63,10 +77,14 @@ class Origin(NamedTuple):
 
 
 class PreparedPixels(Mapping[str, np.ndarray]):
-    """The images of a prepared data set by the ids of their items, decoded when asked for."""
+    """The images of a prepared data set by the ids of their items; a lookup decodes."""
 
     def __init__(self, images: str, data_dir: str | None):
-        """Opens the data set that `images`, tfds:NAME/..., names; raises UserError if it cannot."""
+        """Opens the data set named by `images`, as tfds:NAME/...
+
+        Raises:
+          UserError: it is not prepared, or damaged.
+        """
         self._name = images.removeprefix(PREPARED).partition("/")[0]
         pool = datasets.load(self._name, data_dir, resident_bytes=0)
         self._pixels = pool.pixels
@@ -89,8 +107,8 @@ def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
     """Lists the images of a place.
 
     Args:
-      images: a folder, a file .csv with a column `path`, or tfds:NAME, tfds:NAME/SPLIT, or
-        tfds:NAME/PROTOCOL, which is the database of that protocol.
+      images: a folder, a table (.csv or .parquet) with a column `path`, tfds:NAME, tfds:NAME/SPLIT,
+        or tfds:NAME/PROTOCOL, which is the database of that protocol.
       data_dir: where TFDS data sets lie.
       seed: of the protocol's draw.
 
@@ -102,63 +120,50 @@ def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
     place = Path(images).expanduser()
     if place.is_dir():
         return _folder(place.resolve())
-    if place.suffix.lower() == ".csv" and place.is_file():
-        return _manifest(place.resolve())
+    if tables.is_table(place) and place.is_file():
+        return _table(place.resolve())
     reason = "a file" if place.is_file() else "no such folder"
     raise UserError(
-        f"--images={images}: {reason}; expected a folder, a .csv with a column 'path', or "
-        f"{PREPARED}NAME/SPLIT"
+        f"--images={images}: {reason}; expected a folder, a table (.csv or .parquet) with a column "
+        f"'path', or {PREPARED}NAME/SPLIT"
     )
 
 
 def _folder(root: Path) -> Origin:
     """Lists the pictures below a folder; the first folder on the way to each is its label."""
-    origin = Origin(str(root), [], root)
-    others = 0
-    for folder, folders, files in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if name.startswith(".") or Path(name).suffix.lower() not in SUFFIXES:
-                others += 1
-                continue
-            path = Path(folder, name)
-            parts = path.relative_to(root).parts
-            label = {"label": parts[0]} if len(parts) > 1 else {}
-            origin.entries.append(_file("/".join(parts), path, label, origin))
+    listing = folders.walk(root)
+    for name, reason in listing.unlisted:
+        if not name:
+            raise UserError(f"--images={root}: the folder cannot be listed ({reason})")
+    others = [file.name for file in listing.files if not file.picture]
+    origin = Origin(str(root), [], root, others=others, unlisted=listing.unlisted)
+    for file in listing.files:
+        if file.picture:
+            label = {} if file.label is None else {"label": file.label}
+            origin.entries.append(_file(file.name, file.path, label, origin))
     if not origin.entries:
+        unlisted = "".join(f"; {name} cannot be listed ({why})" for name, why in listing.unlisted)
         raise UserError(
-            f"--images={root}: no images found ({others} other files); looked for "
-            f"{' '.join(SUFFIXES)}"
+            f"--images={root}: no images found ({len(others)} other files){unlisted}; expected "
+            f"pictures as {decoder.names()}"
         )
     return origin
 
 
-def _manifest(path: Path) -> Origin:
-    """Reads a CSV file; paths are relative to its folder, other columns become metadata."""
+def _table(path: Path) -> Origin:
+    """Reads a table; paths are relative to its folder, other columns become metadata."""
     origin = Origin(str(path), [], path.parent)
-    entries = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file, strict=True)
-            names = table.fieldnames or []
-            own = [name for name in names if name.startswith(OWN)]
-            if "path" not in names or own:
-                found = f"column {own[0]!r} begins with {OWN!r}" if own else "no column 'path'"
-                raise UserError(f"--images={path}: {found}; the columns are {', '.join(names)}")
-            for row in table:
-                if None in row or None in row.values() or not row["path"]:
-                    raise UserError(
-                        f"--images={path}: line {table.line_num} has not the {len(names)} values "
-                        f"{', '.join(names)}"
-                    )
-                metadata = {n: v for n, v in row.items() if n and v and n != "path"}
-                place = path.parent / row["path"]
-                entries[row["path"]] = _file(row["path"], place, metadata, origin)
-    except (csv.Error, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"--images={path}: not a readable CSV file in UTF-8 ({error})") from None
-    if not entries:
+    for row in tables.read(path):
+        reserved = [name for name in row.values if name.startswith(OWN)]
+        if reserved:
+            raise UserError(
+                f"{path}: column {reserved[0]!r} begins with {OWN!r}, which is reserved; rename it"
+            )
+        metadata = {name: value for name, value in row.values.items() if name and value}
+        origin.entries.append(_file(row.name, row.path, metadata, origin))
+    if not origin.entries:
         raise UserError(f"--images={path}: no images found, the table is empty")
-    return origin._replace(entries=list(entries.values()))
+    return origin
 
 
 def _prepared(images: str, data_dir: str | None, seed: int) -> Origin:
@@ -192,7 +197,7 @@ def _file(id: str, path: Path, metadata: dict[str, str], origin: Origin) -> Entr
         status = path.stat()
         stamp = f"{status.st_size}-{status.st_mtime_ns}"
     except (OSError, ValueError):
-        stamp = "none"  # decoding says what is wrong with it
+        stamp = "none"  # decoding gives the reason
     return Entry(id, {**metadata, FROM: origin.tag(), STAMP: stamp}, path)
 
 

@@ -12,7 +12,6 @@ from jaxhash.search.collection import sources, workers
 from jaxhash.search.collection.collect import collect
 from jaxhash.search.index.embedded import Embedded
 from jaxhash.search.index.interface import shown
-from jaxhash.search.service import uploads
 from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 
@@ -38,12 +37,12 @@ class Collection:
     def collect(self, images=None, data_dir=None, **options):
         origin = sources.find(str(images or self.folder), data_dir)
         channels = len(self.encoder.augment.mean)
-        options = {"size": 8, "channels": channels, "batch_size": 4} | options
+        options = {"size": small.SIZE, "channels": channels, "batch_size": 4} | options
         return collect(origin, self.index, self.encode, **options)
 
     def check(self, id, seed, size=(24, 16)):
         """Says whether the code of an item is that of a picture."""
-        pixels = uploads.prepare(small.picture(seed, size), 8, 3)
+        pixels = small.pixels_of(small.picture(seed, size))
         [item] = self.index.get([id])
         return (item.code == self._encode(pixels[None])[0]).all()
 
@@ -107,8 +106,8 @@ def test_damaged_files_are_skipped_and_told(collection):
     (collection.folder / "a/cut.bmp").write_bytes(whole[:300])
     (collection.folder / "a/empty.jpg").write_bytes(b"")
     (collection.folder / "a/text.png").write_text("not a picture")
-    (collection.folder / "a/.hidden.png").write_text("not looked at")
-    (collection.folder / "a/notes.txt").write_text("not looked at")
+    (collection.folder / "a/.hidden.png").write_text("left out")
+    (collection.folder / "a/notes.txt").write_text("counted, but no picture")
     (collection.folder / "a" / ("a" * 200)).mkdir()
     os.symlink("nowhere", collection.folder / "a/link.jpg")
     bad_name = os.fsencode(collection.folder / "a") + b"/\xff.png"
@@ -196,11 +195,11 @@ def test_a_manifest_gives_metadata(collection):
         ("file,label\na.png,cat\n", "no column 'path'; the columns are file, label"),
         ("path,_stamp\na.png,cat\n", "column '_stamp' begins with '_'"),
         ("path,label\n", "the table is empty"),
-        ("path,label\na.png\n", "line 2 has not the 2 values path, label"),
-        ("path,label\na.png,b,c\n", "line 2 has not the 2 values path, label"),
-        ("path,label\n,cat\n", "line 2 has not the 2 values path, label"),
-        ('path\n"a.png\n', "not a readable CSV file in UTF-8"),
-        ("path\n\udcff.png\n", "not a readable CSV file in UTF-8"),
+        ("path,label\na.png\n", "line 2: as many values as columns are expected, 2: path, label"),
+        ("path,label\na.png,b,c\n", "line 2: as many values as columns are expected"),
+        ("path,label\n,cat\n", "line 2: no path"),
+        ('path\n"a.png\n', "not a CSV file in UTF-8"),
+        ("path\n\udcff.png\n", "not a CSV file in UTF-8"),
     ],
 )
 def test_a_manifest_that_is_none(tmp_path, text, message):
@@ -246,9 +245,9 @@ def test_the_database_of_a_protocol(data_dir):
 
 def test_no_images(tmp_path):
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(UserError, match="no images found .1 other files.; looked for .bmp"):
+    with pytest.raises(UserError, match="no images found .1 other files.; expected pictures as"):
         sources.find(str(tmp_path), None)
-    with pytest.raises(UserError, match="a file; expected a folder, a .csv"):
+    with pytest.raises(UserError, match="a file; expected a folder, a table"):
         sources.find(str(tmp_path / "a.txt"), None)
     with pytest.raises(UserError, match="no such folder; expected"):
         sources.find(str(tmp_path / "nowhere"), None)

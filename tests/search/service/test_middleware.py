@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from jaxhash.search.service.middleware import Access
+from jaxhash.search.service.access import Access
 from tests.search import small
 from tests.search.service.test_routes import refused, search
 from tests.search.small import LIMITS, picture, saved

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from jaxhash.search.service.middleware import Access
+from jaxhash.search.service.access import Access
 from tests.search import small
 from tests.search.small import picture, saved
 

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from jaxhash.errors import UserError
-from jaxhash.search.service.middleware import Access, Limits
+from jaxhash.search.service.access import Access
+from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.server import check_access, serve
 from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
