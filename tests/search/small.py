@@ -66,7 +66,8 @@ def tiny_encoder(attention="ida", channels=3):
     config.lock()
     network = hash_network.build(config.model, labels=2)
     blank = jnp.zeros((1, SIZE, SIZE, channels))
-    variables = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))
+    made = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))
+    variables = {"batch_stats": {}, **made}
     augment = augmentation.build(config.data)
     pixels = np.stack([pixels_of(picture(i), channels) for i in range(12)])
     outputs = jax.jit(network.apply)(variables, augment.for_encoding(jnp.asarray(pixels))).u

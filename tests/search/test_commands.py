@@ -158,6 +158,7 @@ def test_help_helps():
         assert word in out
 
 
+@pytest.mark.slow
 def test_an_index_command_that_is_killed_goes_on_where_it_was(run, tiny_encoder):
     pictures, choose = run.parent / "pictures", random.Random(0)
     for i in range(12, 400):

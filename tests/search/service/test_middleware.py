@@ -131,7 +131,9 @@ serve(small.tiny_encoder("none"), place.index, place.pictures, port=0)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_it_stops_in_good_order(tmp_path, how):
     command = [sys.executable, "-c", SERVE.replace("FOLDER", repr(str(tmp_path)))]
     process = subprocess.Popen(
