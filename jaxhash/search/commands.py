@@ -10,8 +10,9 @@ from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
-from jaxhash.search.collection import sources
+from jaxhash.search.collection import prepared, sources
 from jaxhash.search.collection.collect import Report, collect
+from jaxhash.search.collection.origin import Origin
 from jaxhash.search.collection.workers import decode_file
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Hit, Index, shown
@@ -101,8 +102,8 @@ def _pictures(notes: Path, images: str | None, data_dir: str | None) -> Pictures
     added = notes / "added"
     if images is None:
         return Pictures(added)
-    if images.startswith(sources.PREPARED):
-        return Pictures(added, pixels=sources.PreparedPixels(images, data_dir))
+    if images.startswith(prepared.PREFIX):
+        return Pictures(added, pixels=prepared.PreparedPixels(images, data_dir))
     root = Path(images).expanduser()
     if not root.is_dir():
         raise UserError(f"--images={images}: no such folder; expected where the pictures lie")
@@ -122,7 +123,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _tell_left_out(origin: sources.Origin) -> None:
+def _tell_left_out(origin: Origin) -> None:
     """Prints how many files are no pictures, by suffix, and which folders cannot be listed."""
     if origin.others:
         kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in origin.others)

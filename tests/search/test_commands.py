@@ -59,8 +59,10 @@ def search(name, run, **options):
 def test_index_and_query(run, capsys):
     pictures = run.parent / "pictures"
     (pictures / "broken.jpg").write_text("no")
+    (pictures / "notes.txt").write_text("no picture")
     search("index", run, images=pictures)
     out = capsys.readouterr().out
+    assert "1 other files, no pictures: .txt 1\n" in out
     assert "13 images in" in out and "12 new or changed" in out
     assert "1 skipped, listed in" in out and "broken.jpg: " in out
     assert "the index holds 12 images" in out

@@ -5,7 +5,7 @@ Every reader of pictures goes through `read` and `to_array`, so that a picture h
 - It stands upright, as its EXIF orientation says; of several frames the first counts.
 - What is transparent shows white, not the colour that lies hidden under it.
 - One bit, grey, palette, RGB, CMYK, YCbCr and CIE Lab become 8 bits of grey or RGB.
-- Numbers deeper than 8 bits become 8 by one rule, see `eight_bits`.
+- Numbers deeper than 8 bits become 8 by one rule, see `jaxhash.data.images.depth.eight_bits`.
 
 A file that cannot be read raises `Unreadable` with the reason in one line, whatever is wrong with
 it and whatever its decoder raises. The format is found by the content, never by the name.
@@ -23,6 +23,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from jaxhash.data.images import signatures
+from jaxhash.data.images.depth import eight_bits
 
 with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
     import pillow_heif
@@ -31,7 +32,6 @@ with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
 
 MAX_PIXELS = 150_000_000  # width times height of a picture; 8 bits of RGB take 450 MB
 MODES = {1: "L", 3: "RGB"}
-DEPTHS = (8, 10, 12, 14, 16)  # bits of a number that cameras, scanners and microscopes write
 REASON_LENGTH = 120
 QUIET = r"(PIL|pillow_heif)\b"  # modules whose warnings are of odd files that are read all the same
 
@@ -140,44 +140,6 @@ def decode(source: bytes | BinaryIO | Path, shape: tuple[int, int, int]) -> np.n
     return to_array(read(source), shape)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """Converts a picture of any mode to RGB, or to L where it has no colour.
-
-    Deep numbers, in files of one channel, become 8 bits by what they hold, since files do not say
-    how many of their bits count:
-
-    - Whole numbers from 0: by the smallest depth of 8, 10, 12, 14 and 16 bits that holds the
-      maximum (above 16, that many bits as it has); the upper 8 bits of that depth are kept. So 12
-      bits in a 16-bit file look like their 8-bit copy, and so do 10, 14 and 16.
-    - Fractions within [0, 1]: times 255.
-    - Anything else (fractions beyond 1, numbers below 0) has no agreed black and white: from the
-      darkest, which becomes 0, to the brightest, 255. What is not finite (NaN) counts as 0.
-
-    16 bits a channel in colour reach Python as their upper 8, whatever they hold: Pillow has no
-    deeper colour. A picture that uses the lower half of its bits alone is taken for one of fewer.
-
-    >>> deep = np.array([[0, 16, 4095]], np.uint16)
-    >>> np.asarray(eight_bits(Image.fromarray(deep))).tolist()
-    [[0, 1, 255]]
-    >>> eight_bits(Image.new("CMYK", (1, 1), (0, 255, 255, 0))).getpixel((0, 0))
-    (255, 0, 0)
-    """
-    mode = image.mode
-    if mode in ("I", "F") or mode.startswith("I;16"):
-        numbers = np.asarray(image)
-        pixels = _scale(numbers)
-        clear = image.info.get("transparency")  # a PNG names the number that is transparent
-        if isinstance(clear, int):
-            pixels[numbers == clear] = 255
-        return Image.fromarray(pixels)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    plain = "L" if mode in ("1", "L") else "RGB"
-    return image if mode == plain else image.convert(plain)
-
-
 def _open(path: Path) -> BinaryIO:
     if path.exists() and not path.is_file():  # opening a pipe would wait for ever
         raise UnknownFormat("it is not a file")
@@ -238,23 +200,6 @@ def _silence() -> None:
     """
     if not any(getattr(entry[3], "pattern", None) == QUIET for entry in warnings.filters):
         warnings.filterwarnings("ignore", module=QUIET)
-
-
-def _scale(numbers: np.ndarray) -> np.ndarray:
-    """Scales numbers of any type to uint8, see `eight_bits`."""
-    if numbers.dtype.kind == "f":
-        numbers = np.nan_to_num(numbers, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
-    if numbers.dtype.kind == "f" and low >= 0 and high <= 1:
-        return (numbers * 255).round().astype(np.uint8)
-    whole = numbers.dtype.kind != "f" or bool((numbers == np.trunc(numbers)).all())
-    if whole and low >= 0 and high < 2**32:
-        used = int(high).bit_length()
-        depth = next((depth for depth in DEPTHS if depth >= used), used)
-        numbers = numbers if numbers.dtype.kind in "iu" else numbers.astype(np.uint32)
-        return (numbers >> (depth - 8)).astype(np.uint8)
-    span = high - low or 1.0
-    return ((numbers.astype(np.float64) - low) / span * 255).round().astype(np.uint8)
 
 
 def _mega(pixels: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.search.collection.sources import FROM, STAMP, Entry, Origin
+from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
 from jaxhash.search.index.interface import Index, Item, possible
 
 PAGE = 1_000

@@ -1,106 +1,12 @@
 """Where images come from: a folder, a table, or a prepared TFDS data set."""
 
-import hashlib
-import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-
-from jaxhash.data import datasets, protocols
 from jaxhash.data.images import decoder, folders, tables
 from jaxhash.errors import UserError
-from jaxhash.search.collection.workers import decode_files
+from jaxhash.search.collection import prepared
+from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
 from jaxhash.search.index.interface import OWN
-
-PREPARED = "tfds:"
-FROM, STAMP = OWN + "from", OWN + "stamp"  # metadata: an item's origin, and its file's version
-
-
-class Entry(NamedTuple):
-    """An image that is to be in the index.
-
-    id: of its item. metadata: the user's, with FROM and STAMP. place: the file, or its row in the
-    data set.
-    """
-
-    id: str
-    metadata: dict[str, str]
-    place: Path | int
-
-
-class Origin(NamedTuple):
-    """The images of one folder, table or data set.
-
-    name: of that place. entries: its images. root: the folder that ids are relative to, if they are
-    paths. pixels: uint8 [n h w c] of a data set. others: files that are no pictures, by name.
-    unlisted: (name, reason) of folders that cannot be listed; what lies below them is unknown.
-    """
-
-    name: str
-    entries: list[Entry]
-    root: Path | None = None
-    pixels: np.ndarray | None = None
-    others: Sequence[str] = ()
-    unlisted: Sequence[tuple[str, str]] = ()
-
-    def tag(self) -> str:
-        """Returns the value of FROM for these images: a digest, which discloses no paths."""
-        return _digest(os.fsencode(self.name))
-
-    def is_below_unlisted(self, id: str) -> bool:
-        """Says whether an id is that of a file below a folder that cannot be listed."""
-        return id.startswith(tuple(f"{name}/" for name, _ in self.unlisted))
-
-    def read(
-        self, entries: Sequence[Entry], size: int, channels: int, workers: int
-    ) -> Iterator[np.ndarray | str]:
-        """Decodes images.
-
-        Yields:
-          uint8 [size size channels], or the reason why it cannot be read, for each entry.
-
-        Raises:
-          UserError: the data set has images of another number of channels.
-        """
-        places = [entry.place for entry in entries]
-        if self.pixels is None:
-            return decode_files(places, size, channels, workers)
-        if self.pixels.shape[-1] != channels:
-            raise UserError(
-                f"{self.name} has images of {self.pixels.shape[-1]} channels, the network reads "
-                f"{channels}"
-            )
-        return (self.pixels[place] for place in places)
-
-
-class PreparedPixels(Mapping[str, np.ndarray]):
-    """The images of a prepared data set by the ids of their items; a lookup decodes."""
-
-    def __init__(self, images: str, data_dir: str | None):
-        """Opens the data set named by `images`, as tfds:NAME/...
-
-        Raises:
-          UserError: it is not prepared, or damaged.
-        """
-        self._name = images.removeprefix(PREPARED).partition("/")[0]
-        pool = datasets.load(self._name, data_dir, resident_bytes=0)
-        self._pixels = pool.pixels
-        self._rows = {f"{self._name}/{id}": row for row, id in enumerate(pool.ids.tolist())}
-        self._lock = threading.Lock()
-
-    def __getitem__(self, id: str) -> np.ndarray:
-        row = self._rows[id]
-        with self._lock:
-            return self._pixels[row : row + 1][0]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._rows)
-
-    def __len__(self) -> int:
-        return len(self._rows)
 
 
 def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
@@ -115,8 +21,8 @@ def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
     Raises:
       UserError: there is no such place, or it holds no image.
     """
-    if images.startswith(PREPARED):
-        return _prepared(images, data_dir, seed)
+    if images.startswith(prepared.PREFIX):
+        return prepared.find(images, data_dir, seed)
     place = Path(images).expanduser()
     if place.is_dir():
         return _folder(place.resolve())
@@ -125,7 +31,7 @@ def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
     reason = "a file" if place.is_file() else "no such folder"
     raise UserError(
         f"--images={images}: {reason}; expected a folder, a table (.csv or .parquet) with a column "
-        f"'path', or {PREPARED}NAME/SPLIT"
+        f"'path', or {prepared.PREFIX}NAME/SPLIT"
     )
 
 
@@ -166,32 +72,6 @@ def _table(path: Path) -> Origin:
     return origin
 
 
-def _prepared(images: str, data_dir: str | None, seed: int) -> Origin:
-    name, _, part = images.removeprefix(PREPARED).partition("/")
-    pool = datasets.load(name, data_dir)
-    rules = datasets.describe(name).protocols
-    known = [*np.unique(pool.parts).tolist(), *rules]
-    if part and part not in known:
-        raise UserError(
-            f"--images={images}: {name} has no split or protocol {part}; known: {', '.join(known)}"
-        )
-    rows = range(len(pool.ids))
-    if part in rules:
-        rows = protocols.split(rules[part], pool.labels, pool.parts, pool.ids, seed).database
-    elif part:
-        rows = np.flatnonzero(pool.parts == part)
-    origin = Origin(images, [], pixels=pool.pixels)
-    for row in rows:
-        labels = [pool.class_names[l] for l in np.flatnonzero(pool.labels[row])]
-        metadata = {
-            "label": " ".join(labels),
-            FROM: origin.tag(),
-            STAMP: _digest(pool.pixels[row].tobytes()),
-        }
-        origin.entries.append(Entry(f"{name}/{pool.ids[row]}", metadata, int(row)))
-    return origin
-
-
 def _file(id: str, path: Path, metadata: dict[str, str], origin: Origin) -> Entry:
     try:
         status = path.stat()
@@ -199,7 +79,3 @@ def _file(id: str, path: Path, metadata: dict[str, str], origin: Origin) -> Entr
     except (OSError, ValueError):
         stamp = "none"  # decoding gives the reason
     return Entry(id, {**metadata, FROM: origin.tag(), STAMP: stamp}, path)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()[:16]

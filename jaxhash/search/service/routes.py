@@ -1,67 +1,25 @@
 """The routes of the HTTP interface, under /api/."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import Json
 
-from jaxhash.data.images import decoder
 from jaxhash.search.index.interface import ID_LENGTH, OWN, Index, Item, possible, shown
 from jaxhash.search.service import schemas
+from jaxhash.search.service.parameters import MAX_HITS, Id, Upload, Wanted, Where, Work
 from jaxhash.search.service.schemas import PICTURES, problems
 from jaxhash.search.service.searcher import Query as Asked
 from jaxhash.search.service.searcher import Searcher
 from jaxhash.search.service.thumbnails import encoded
 
-MAX_HITS = 1000
 LOOKS, SAMPLE = 50, 20  # `about` reads metadata at 50 places of the index, 20 items at each
 LAST = "\U0010ffff"  # sorts after all names of files
 NAMES = 16  # names in the metadata of an added picture
 
 router = APIRouter(prefix="/api")
-
-
-def searcher(request: Request) -> Searcher:
-    """Returns the searcher of the application."""
-    return request.app.state.searcher
-
-
-def filters(
-    where: Annotated[
-        list[str], Query(description="name=value of metadata; of several, all must hold.")
-    ] = [],  # noqa: B006  FastAPI copies it
-) -> dict[str, str]:
-    """Parses the parameter `where`."""
-    pairs = [pair.partition("=") for pair in where]
-    if not all(name and equals for name, equals, _ in pairs):
-        raise HTTPException(422, "where: expected name=value")
-    return {name: value for name, _, value in pairs}
-
-
-Work = Annotated[Searcher, Depends(searcher)]
-Where = Annotated[dict[str, str], Depends(filters)]
-Id = Annotated[str, Query(min_length=1, max_length=ID_LENGTH)]
-Upload = Annotated[UploadFile, File(description=f"A picture: {decoder.names()}.")]
-
-
-def wanted(
-    work: Work,
-    where: Where,
-    k: Annotated[int, Query(ge=1, le=MAX_HITS, description="Number of hits, the nearest.")] = 20,
-    radius: Annotated[
-        int | None, Query(ge=0, le=4096, description="Instead of k: all within this many bits.")
-    ] = None,
-) -> Callable[[bytes], Asked]:
-    """Parses the parameters of a search; returns a function from a code to the query."""
-    if radius is not None:
-        k, radius = MAX_HITS, min(radius, work.index.bits)
-    return lambda code: Asked(code, k, radius, tuple(sorted(where.items())))
-
-
-Wanted = Annotated[Callable[[bytes], Asked], Depends(wanted)]
 
 
 @router.get("/about", responses=problems())

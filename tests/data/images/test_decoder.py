@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from jaxhash.data.images import decoder, signatures
+from jaxhash.data.images import decoder, depth, signatures
 from tests.data.images import files
 from tests.data.images.files import RAMP, colours, numbers, oriented, saved
 
@@ -82,7 +82,7 @@ def test_ordinary_pictures_keep_every_bit():
             assert np.array_equal(found, np.asarray(expected).reshape(7, 9, channels))
 
 
-@pytest.mark.parametrize("bits", decoder.DEPTHS)
+@pytest.mark.parametrize("bits", depth.DEPTHS)
 @pytest.mark.parametrize("write", ["PNG", "TIFF", "big-endian TIFF"])
 def test_a_deep_picture_looks_like_its_copy_of_8_bits(bits, write):
     deep = numbers(np.uint16, 2**bits - 1)
