@@ -4,9 +4,9 @@
   python benchmarks/service.py --count=100000 --clients=1,8,32 --config=configs/dhida.py:scale=small
 
 Each client sends its next request as soon as it has the response, over one connection. "by id"
-uses only the index; "upload" also decodes a JPEG of 640 x 480 and encodes it with the network. Client
-and server share the machine. Memory is the server's, before and after each row; it grows during the
-first load after a start, so an unmeasured round comes first.
+uses only the index; "upload" also decodes a JPEG of 640 x 480 and encodes it with the network.
+Client and server share the machine. Memory is the server's, before and after each row; it grows
+during the first load after a start, so an unmeasured round comes first.
 """
 
 import argparse
@@ -28,7 +28,7 @@ BOUNDARY = b"jaxhash-benchmark"
 
 
 class Row(NamedTuple):
-    """The result of one load: seconds of each response, and how many had another status than 200."""
+    """The result of one load: seconds of each response, and the number with a status not 200."""
 
     seconds: list[float]
     errors: int
