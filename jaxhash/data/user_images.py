@@ -36,7 +36,8 @@ def contents(where: Path, classes: Sequence[str], entries: list[Entry]) -> Conte
             raise UserError(f"{where}: class {name!r}: its name is not UTF-8; rename it") from None
     digest = hashlib.sha256(os.fsencode(f"{where.resolve()} {'|'.join(classes)}\n"))
     for entry in entries:
-        status = entry.image.stat() if entry.image.is_file() else None
+        path = Path(os.fsdecode(entry.image))
+        status = path.stat() if path.is_file() else None
         state = (status.st_size, status.st_mtime_ns) if status else None
         line = f"{entry.id} {tuple(entry.labels)} {entry.part} {state}\n"
         digest.update(line.encode(errors="surrogateescape"))

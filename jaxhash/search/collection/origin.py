@@ -4,10 +4,11 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxhash.data.loader import Pixels
 from jaxhash.errors import UserError
 from jaxhash.search.collection.workers import decode_files
 from jaxhash.search.index.interface import OWN
@@ -18,13 +19,13 @@ FROM, STAMP = OWN + "from", OWN + "stamp"  # metadata: an item's origin, and its
 class Entry(NamedTuple):
     """An image that is to be in the index.
 
-    id: of its item. metadata: the user's, with FROM and STAMP. place: the file, or its row in the
-    data set.
+    id: of its item. metadata: the user's, with FROM and STAMP. place: the path of its file, or its
+    row in the data set.
     """
 
     id: str
     metadata: dict[str, str]
-    place: Path | int
+    place: Any
 
 
 class Origin(NamedTuple):
@@ -38,7 +39,7 @@ class Origin(NamedTuple):
     name: str
     entries: list[Entry]
     root: Path | None = None
-    pixels: np.ndarray | None = None
+    pixels: Pixels | None = None
     others: Sequence[str] = ()
     unlisted: Sequence[tuple[str, str]] = ()
 
@@ -56,20 +57,21 @@ class Origin(NamedTuple):
         """Decodes images.
 
         Yields:
-          uint8 [size size channels], or the reason why it cannot be read, for each entry.
+          for each entry, uint8 [size size channels] of a file or [h w channels] of a data set, or
+          the reason why it cannot be read.
 
         Raises:
           UserError: the data set has images of another number of channels.
         """
-        places = [entry.place for entry in entries]
-        if self.pixels is None:
-            return decode_files(places, size, channels, workers)
-        if self.pixels.shape[-1] != channels:
+        pixels = self.pixels
+        if pixels is None:
+            return decode_files([entry.place for entry in entries], size, channels, workers)
+        if pixels.shape[-1] != channels:
             raise UserError(
-                f"{self.name} has images of {self.pixels.shape[-1]} channels, the network reads "
+                f"{self.name} has images of {pixels.shape[-1]} channels, the network reads "
                 f"{channels}"
             )
-        return (self.pixels[place] for place in places)
+        return (pixels[entry.place] for entry in entries)
 
 
 def digest(content: bytes) -> str:

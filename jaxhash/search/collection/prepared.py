@@ -58,18 +58,18 @@ def find(images: str, data_dir: str | None, seed: int) -> Origin:
         raise UserError(
             f"--images={images}: {name} has no split or protocol {part}; known: {', '.join(known)}"
         )
-    rows = range(len(pool.ids))
+    rows = np.arange(len(pool.ids))
     if part in rules:
         rows = protocols.split(rules[part], pool.labels, pool.parts, pool.ids, seed).database
     elif part:
         rows = np.flatnonzero(pool.parts == part)
     origin = Origin(images, [], pixels=pool.pixels)
-    for row in rows:
+    for row in rows.tolist():
         labels = [pool.class_names[l] for l in np.flatnonzero(pool.labels[row])]
         metadata = {
             "label": " ".join(labels),
             FROM: origin.tag(),
             STAMP: digest(pool.pixels[row].tobytes()),
         }
-        origin.entries.append(Entry(f"{name}/{pool.ids[row]}", metadata, int(row)))
+        origin.entries.append(Entry(f"{name}/{pool.ids[row]}", metadata, row))
     return origin

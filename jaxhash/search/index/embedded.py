@@ -4,7 +4,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,8 @@ class Embedded:
         self.bits, self.model = bits, model
         self._path = folder / FILE
         self._lock = threading.RLock()
-        self._rows, self._seen = None, -1
+        self._rows: Rows | None = None
+        self._seen = -1
         if not create and not self._path.exists():
             raise UserError(
                 f"{folder}: no index yet; make one with python -m jaxhash.search index --images=..."
@@ -212,10 +213,10 @@ class Embedded:
         query = "select * from item where id in (select value from json_each(?)) order by id"
         return {record[0]: _item(*record) for record in self._db.execute(query, [possible_ids])}
 
-    def _hits(self, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> list[list[Hit]]:
-        found = [(distance.tolist(), ids.tolist()) for distance, ids in found]
-        items = self._read(list({id for _, ids in found for id in ids}))
-        return [[Hit(d, items[id]) for d, id in zip(*pair, strict=True)] for pair in found]
+    def _hits(self, found: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[list[Hit]]:
+        pairs = [(distance.tolist(), ids.tolist()) for distance, ids in found]
+        items = self._read(list({id for _, ids in pairs for id in ids}))
+        return [[Hit(d, items[id]) for d, id in zip(*pair, strict=True)] for pair in pairs]
 
 
 def _item(id: str, code: bytes, metadata: str) -> Item:

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ class Milvus:
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
         """Returns items by id, None for an id that is not stored."""
-        found = {}
+        found: dict[str, Item] = {}
         for piece in _pieces([id for id in dict.fromkeys(ids) if possible(id)], ROWS):
             rows = self._read("query", filter=_among(piece), output_fields=["*"])
             found |= {row["id"]: _item(row) for row in rows}
@@ -275,7 +276,7 @@ def _rank(hit: Hit) -> tuple[int, str]:
     return hit.distance, hit.item.id
 
 
-def _pieces(things: Sequence, size: int) -> Iterator[Sequence]:
+def _pieces(things: Any, size: int) -> Iterator[Any]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 

@@ -21,7 +21,7 @@ class Rows:
         """Takes ids (object [n]), codes (uint8 [n bytes]) and columns of metadata read so far."""
         self.ids, self.codes = ids, codes
         self._columns = columns
-        self._scan = None
+        self._scan: Scan | None = None
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[str, bytes]], size: int) -> "Rows":

@@ -56,7 +56,9 @@ class Searcher:
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "decode")
         self._on_device = ThreadPoolExecutor(1, "network")
         self._on_index = ThreadPoolExecutor(1, "index")
-        self._codes = Batcher(self._encode, max_batch=network.max_batch, thread=self._on_device)
+        self._codes: Batcher[np.ndarray, np.ndarray] = Batcher(
+            self._encode, max_batch=network.max_batch, thread=self._on_device
+        )
         self._hits = Batcher(self._find, thread=self._on_index)
 
     @contextlib.asynccontextmanager
@@ -107,9 +109,9 @@ class Searcher:
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., Result], *args) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
 
-    def _encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+    def _encode(self, pictures: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
         self._metrics.batch.observe(len(pictures))
-        return self.network.codes(pictures)
+        return list(self.network.codes(pictures))
 
     def _find(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """Answers queries; those that differ in their code alone share one call of the index."""
