@@ -46,6 +46,13 @@ class Contents(NamedTuple):
     source: str = ""
 
 
+class _Info(tfds.core.DatasetInfo):
+    """Information on a data set that TFDS does not know."""
+
+    def initialize_from_bucket(self) -> None:
+        """Does nothing; TFDS would ask its bucket, and leave an empty temporary folder behind."""
+
+
 class Jaxhash(tfds.core.GeneratorBasedBuilder):
     """The TFDS builder of all data sets of our own: each is one of its configs.
 
@@ -61,7 +68,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         config = tfds.core.BuilderConfig(name=config, version=self.VERSION)
         super().__init__(config=config, file_format="array_record", **options)
 
-    def _info(self) -> tfds.core.DatasetInfo:
+    def _info(self) -> _Info:
         features = tfds.features
         shape = (*self._contents.shape, self._contents.channels)
         label = features.ClassLabel(names=list(self._contents.classes))
@@ -71,7 +78,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
             "labels": features.Sequence(label),
             "part": features.Text(),
         }
-        return tfds.core.DatasetInfo(builder=self, features=features.FeaturesDict(columns))
+        return _Info(builder=self, features=features.FeaturesDict(columns))
 
     def _split_generators(self, dl_manager) -> dict:
         del dl_manager  # nothing to download
