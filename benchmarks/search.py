@@ -1,10 +1,10 @@
-"""How fast image search is: an index of random codes, built, opened again and asked.
+"""Measures the speed of an index: random codes are added, reopened and queried.
 
   python benchmarks/search.py --count=1000000 --bits=64
   python benchmarks/search.py --count=100000 --index=milvus://127.0.0.1:19530/benchmark
 
-Half of the codes are random, half lie a few bits around 1,000 centres, so that a radius of 2 finds
-something. Nothing but the index is measured: no network, no pictures.
+Half of the codes are random, the other half within a few bits of 1,000 centres, so that a radius of
+2 has hits. Only the index is measured, without network and pictures.
 """
 
 import argparse
@@ -24,11 +24,11 @@ MODEL = "random codes"
 
 
 def main() -> None:
-    """Builds, opens, asks; prints what each took."""
+    """Builds, opens and queries an index, and prints the time of each step."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--bits", type=int, default=64)
-    parser.add_argument("--index", help="an empty place; unset: a temporary folder")
+    parser.add_argument("--index", help="a new index; default: in a temporary folder")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(options.index or folder, options.count, options.bits)
@@ -53,7 +53,7 @@ def measure(address: str, count: int, bits: int) -> None:
     start = time.perf_counter()
     index = open_index(address, bits, MODEL)
     index.nearest(queries[:1], 10)
-    print(f"open, and the first answer       {time.perf_counter() - start:9.2f} s")
+    print(f"open, and the first query        {time.perf_counter() - start:9.2f} s")
     where = {"label": "3"}
     index.nearest(queries[:1], 10, where)
     pace("nearest 10, one query a call", lambda: index.nearest(queries[:1], 10), 1)
@@ -65,7 +65,7 @@ def measure(address: str, count: int, bits: int) -> None:
     pace("add one, then nearest 10", lambda: add_and_ask(index, item(count, codes[0])), 1)
     index.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"memory, at most                  {peak / 1024:9.0f} MiB")
+    print(f"peak memory                      {peak / 1024:9.0f} MiB")
 
 
 def random_codes(count: int, bits: int) -> np.ndarray:
@@ -80,7 +80,7 @@ def random_codes(count: int, bits: int) -> np.ndarray:
 
 
 def item(number: int, code: np.ndarray) -> Item:
-    """Makes an item as a folder of pictures would give it."""
+    """Makes an item like those of a folder of pictures."""
     metadata = {
         "label": str(number % 10),
         "_from": "0" * 16,
@@ -90,13 +90,13 @@ def item(number: int, code: np.ndarray) -> Item:
 
 
 def add_and_ask(index, added: Item) -> None:
-    """Adds an item and asks for it, as one who has just uploaded a picture does."""
+    """Adds an item and queries with its code, as after an upload."""
     index.add([added])
     index.nearest(added.code[None], 10)
 
 
 def pace(title: str, work: Callable, queries: int) -> None:
-    """Prints the median time of a query over several calls; the processor's, where it is shared."""
+    """Prints the median time of a query over several calls, by the clock and of the processor."""
     seconds, busy = [], []
     while len(seconds) < 5 or (sum(seconds) < 2 and len(seconds) < 50):
         start, used = time.perf_counter(), time.process_time()

@@ -1,12 +1,12 @@
-"""How many clients the search service bears: load over loopback, with random codes and weights.
+"""Measures the search service under load, over loopback, with random codes and weights.
 
   python benchmarks/service.py --seconds=10
   python benchmarks/service.py --count=100000 --clients=1,8,32 --config=configs/dhida.py:scale=small
 
-Each client asks again as soon as it is answered, over one connection that it keeps. "by id" is the
-index alone; "upload" also decodes a JPEG of 640 x 480 and encodes it with the network. Client and
-server share the machine. Memory is the server's, before and after each row; the first load after a
-start grows it once, so there is one unmeasured round before.
+Each client sends its next request as soon as it has the response, over one connection. "by id"
+uses only the index; "upload" also decodes a JPEG of 640 x 480 and encodes it with the network.
+Client and server share the machine. Memory is the server's, before and after each row; it grows
+during the first load after a start, so an unmeasured round comes first.
 """
 
 import argparse
@@ -28,14 +28,14 @@ BOUNDARY = b"jaxhash-benchmark"
 
 
 class Row(NamedTuple):
-    """What one load came to; seconds of each answer, and those that were not 200."""
+    """The result of one load: seconds of each response, and the number with a status not 200."""
 
     seconds: list[float]
     errors: int
 
 
 def main() -> None:
-    """Starts a server, asks it, prints a table."""
+    """Starts a server, sends requests, and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--clients", default="1,8,32")
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def serve(folder: Path, count: int, config: str) -> None:
-    """Serves `count` random codes, and a network of random weights."""
+    """Serves `count` random codes and a network of random weights."""
     import jax  # noqa: PLC0415  the client needs none of it
     import jax.numpy as jnp  # noqa: PLC0415
 
@@ -89,18 +89,18 @@ def serve(folder: Path, count: int, config: str) -> None:
 
 
 def wait(address: str) -> None:
-    """Returns when the server answers: it compiles first."""
+    """Waits until the server responds; it compiles first."""
     for _ in range(3000):
         try:
             urllib.request.urlopen(f"{address}health").close()
             return
         except OSError:
             time.sleep(0.2)
-    raise SystemExit("the server does not answer")
+    raise SystemExit("the server does not respond")
 
 
 def measure(address: str, clients: list[int], options: argparse.Namespace) -> None:
-    """Prints a row for each way to search and number of clients."""
+    """Prints a row for each kind of search and number of clients."""
     host = address.removeprefix("http://").rstrip("/")
     print(
         f"{options.count:,} codes of {BITS} bits, {options.config}, {options.seconds:g} s a row\n"
@@ -122,7 +122,7 @@ def measure(address: str, clients: list[int], options: argparse.Namespace) -> No
 
 
 async def load(host: str, request, clients: int, seconds: float) -> Row:
-    """Lets clients ask for some seconds."""
+    """Runs clients for some seconds."""
     row = Row([], 0)
     end = time.perf_counter() + seconds
 
@@ -145,7 +145,7 @@ async def load(host: str, request, clients: int, seconds: float) -> Row:
 
 
 def by_id(host: str, count: int):
-    """Makes requests for what is like an item, another each time."""
+    """Makes requests for items similar to an item, another each time."""
 
     def request(number: int) -> bytes:
         id = f"{number % count:09d}"
@@ -155,7 +155,7 @@ def by_id(host: str, count: int):
 
 
 def upload(host: str):
-    """Makes requests for what is like a picture, one of eight."""
+    """Makes requests for items similar to a picture, one of eight."""
     bodies = []
     for seed in range(8):
         rough = np.random.RandomState(seed).randint(0, 256, (12, 16, 3), np.uint8)

@@ -1,4 +1,4 @@
-"""Prepares data sets of our own as TFDS data sets: array_record files, without TensorFlow."""
+"""Writes data sets of our own as TFDS data sets: array_record files, without TensorFlow."""
 
 import contextlib
 import io
@@ -8,21 +8,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tensorflow_datasets as tfds
-from PIL import Image
 from tqdm import tqdm
 
-from jaxhash.errors import UserError, first_line
+from jaxhash.data.images import decoder
+from jaxhash.errors import UserError
 
 SKIPPED = "skipped.txt"
-# What PIL raises for files that are no pictures, are cut off, or would not fit in memory.
-UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
 
 
 class Entry(NamedTuple):
-    """One image of a data set to be.
+    """One image of a data set that is to be written.
 
-    id: its name, another for each image. image: the content of a picture file, or its path.
-    labels: numbers of its classes. part: its part in a protocol that the data set itself gives, see
+    id: its name, unique. image: the content of a picture file, or its path. labels: numbers of its
+    classes. part: its split in a protocol that the data set itself gives, see
     `jaxhash.data.protocols`.
     """
 
@@ -33,11 +31,11 @@ class Entry(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """All that a data set of our own holds.
+    """What a data set of our own holds.
 
-    classes: names of the classes. entries: the images, gone through once. channels: 1 or 3.
-    shape: (height, width) where all images have the same. digest: of what changes when one's own
-    images do.
+    classes: names of the classes. entries: the images, iterated over once. channels: 1 or 3.
+    shape: (height, width) where all images have the same. digest: changes whenever the user's own
+    images do. source: where these lie, for messages.
     """
 
     classes: Sequence[str]
@@ -45,13 +43,21 @@ class Contents(NamedTuple):
     channels: int = 3
     shape: tuple[int | None, int | None] = (None, None)
     digest: str = ""
+    source: str = ""
+
+
+class _Info(tfds.core.DatasetInfo):
+    """Information on a data set that TFDS does not know."""
+
+    def initialize_from_bucket(self) -> None:
+        """Does nothing; TFDS would ask its bucket, and leave an empty temporary folder behind."""
 
 
 class Jaxhash(tfds.core.GeneratorBasedBuilder):
     """The TFDS builder of all data sets of our own: each is one of its configs.
 
-    Pictures are copied as the files that they are: TFDS would call TensorFlow to encode arrays. One
-    that cannot be decoded is left out and its id noted in `skipped.txt` beside the records.
+    Picture files are copied unchanged: TFDS would call TensorFlow to encode arrays. One that cannot
+    be decoded is left out, and `skipped.txt` beside the records lists its id and the reason.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -62,7 +68,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         config = tfds.core.BuilderConfig(name=config, version=self.VERSION)
         super().__init__(config=config, file_format="array_record", **options)
 
-    def _info(self) -> tfds.core.DatasetInfo:
+    def _info(self) -> _Info:
         features = tfds.features
         shape = (*self._contents.shape, self._contents.channels)
         label = features.ClassLabel(names=list(self._contents.classes))
@@ -72,7 +78,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
             "labels": features.Sequence(label),
             "part": features.Text(),
         }
-        return tfds.core.DatasetInfo(builder=self, features=features.FeaturesDict(columns))
+        return _Info(builder=self, features=features.FeaturesDict(columns))
 
     def _split_generators(self, dl_manager) -> dict:
         del dl_manager  # nothing to download
@@ -83,29 +89,41 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         title = f"prepare {self.builder_config.name}"
         entries = tqdm(self._contents.entries, title, leave=False, disable=None)
         for number, entry in enumerate(entries):
-            try:
-                content = (
-                    entry.image if isinstance(entry.image, bytes) else entry.image.read_bytes()
-                )
-                with Image.open(io.BytesIO(content)) as image:
-                    image.load()
-            except UNREADABLE as error:
-                skipped.append(f"{entry.id}\t{first_line(error)}\n")
+            content = _content(entry)
+            if isinstance(content, str):
+                skipped.append((entry.id.encode(errors="backslashreplace").decode(), content))
                 continue
             written += 1
             row = {"id": entry.id, "image": content, "labels": list(entry.labels)}
             yield number, {**row, "part": entry.part}
         if not written:
-            raise UserError(
-                f"{self.builder_config.name}: none of {len(skipped)} files is a picture"
-            )
+            source = self._contents.source or self.builder_config.name
+            first = "; the first, {}: {}".format(*skipped[0]) if skipped else ""
+            raise UserError(f"{source}: none of {len(skipped)} files is a picture{first}")
         if skipped:
             # Into the unfinished folder, which becomes the data set as a whole or not at all.
-            Path(self.data_dir, SKIPPED).write_text("".join(skipped), encoding="utf-8")
+            lines = "".join(f"{id}\t{reason}\n" for id, reason in skipped)
+            Path(self.data_dir, SKIPPED).write_text(lines, encoding="utf-8")
+
+
+def _content(entry: Entry) -> bytes | str:
+    """Returns the file of an image, or in a text why it cannot be used."""
+    try:
+        entry.id.encode()
+    except UnicodeEncodeError:
+        return "its name is not UTF-8; rename it"
+    try:
+        content = entry.image if isinstance(entry.image, bytes) else decoder.load(entry.image)
+        decoder.read(content)
+    except decoder.Unreadable as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return content
 
 
 def originals(root: Path, name: str, required: bool = True) -> Path:
-    """Returns where TFDS expects what nobody but the user can download.
+    """Returns the folder for files that the user must download themselves, as TFDS names it.
 
     Raises:
       UserError: it is not there, and `required`.
@@ -120,7 +138,7 @@ def originals(root: Path, name: str, required: bool = True) -> Path:
 
 
 def write(contents: Contents, config: str, root: Path) -> None:
-    """Writes a data set under `root`/jaxhash/`config`; one that lies there stays as it is.
+    """Writes a data set to `root`/jaxhash/`config`; one that exists already is left unchanged.
 
     Raises:
       UserError: the folder cannot be written.
@@ -130,7 +148,7 @@ def write(contents: Contents, config: str, root: Path) -> None:
             tfds.disable_progress_bar()
             Jaxhash(contents, config, data_dir=root).download_and_prepare()
     except FileExistsError:
-        return  # another process has just prepared the same
+        return  # another process has just written the same
     except OSError as error:
         raise UserError(
             f"data.dir={root}: cannot be written ({error.strerror}); give another with "
@@ -140,7 +158,7 @@ def write(contents: Contents, config: str, root: Path) -> None:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silences what TFDS says of a download that there is none of, and of its configs."""
+    """Silences TFDS, which reports a download (there is none) and its configs."""
     log = logging.getLogger("absl")
     level = log.level
     log.setLevel(logging.ERROR)

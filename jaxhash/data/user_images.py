@@ -1,6 +1,7 @@
-"""One's own images: what `folder` and `manifest` share."""
+"""The user's own images: what `folder` and `manifest` share."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,23 +9,36 @@ from jaxhash.data.protocols import Protocol
 from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
-# A tenth of all images ask; all others train and are searched.
+# A tenth of all images are queries; all others are the training set and the database.
 PROTOCOLS = {"own": Protocol(None, None, database="train", counts=None, query_share=0.1)}
 
 
 def contents(where: Path, classes: Sequence[str], entries: list[Entry]) -> Contents:
-    """Puts together what was found, with a digest of names, labels, sizes and times.
+    """Describes a data set of the user's own images, with a digest of its files.
 
-    So that a prepared copy is known to be of these very files, and changed ones are prepared anew.
+    The digest is of ids, labels, sizes and modification times, so that a prepared copy is known to
+    be of these very files, and is made anew when they change.
+
+    Args:
+      where: the folder or table that the images come from.
+      classes: their names.
+      entries: the images, with paths of their files.
 
     Raises:
-      UserError: there are no images.
+      UserError: there are no images, or a class has a name that is not UTF-8.
     """
     if not entries:
         raise UserError(f"{where}: no images found")
-    digest = hashlib.sha256(f"{where.resolve()} {'|'.join(classes)}\n".encode())
+    for name in classes:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UserError(f"{where}: class {name!r}: its name is not UTF-8; rename it") from None
+    digest = hashlib.sha256(os.fsencode(f"{where.resolve()} {'|'.join(classes)}\n"))
     for entry in entries:
-        status = entry.image.stat() if entry.image.is_file() else None
+        path = Path(os.fsdecode(entry.image))
+        status = path.stat() if path.is_file() else None
         state = (status.st_size, status.st_mtime_ns) if status else None
-        digest.update(f"{entry.id} {tuple(entry.labels)} {entry.part} {state}\n".encode())
-    return Contents(classes, entries, digest=digest.hexdigest()[:12])
+        line = f"{entry.id} {tuple(entry.labels)} {entry.part} {state}\n"
+        digest.update(line.encode(errors="surrogateescape"))
+    return Contents(classes, entries, digest=digest.hexdigest()[:12], source=str(where))

@@ -7,9 +7,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from jaxhash.data.augment import Augment
+from jaxhash.data.images import decoder
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.encoders.steps import attention_step
 from jaxhash.errors import UserError
@@ -75,30 +76,25 @@ def explain_checkpoint(folder: str | Path, images: Sequence[str]) -> Path:
     folder = Path(folder).expanduser()
     encoder = Encoder.from_checkpoint(folder)
     config = encoder.config
-    read = partial(_read, channels=len(config.data.mean))
-    pictures = [read(Path(image).expanduser()) for image in images]
-    inputs = np.stack([_resize(picture, config.data.size) for picture in pictures])
+    size, channels = config.data.size, len(config.data.mean)
+    decoded = [_read(Path(image).expanduser()) for image in images]
+    inputs = np.stack([decoder.to_array(image, (size, size, channels)) for image in decoded])
     maps = compute(encoder.model, encoder.variables, encoder.augment, inputs)
     if not maps:
         raise UserError(
             f"{folder}: its network has no attention (model.attention.name="
             f"{config.model.attention.name}), there is nothing to draw"
         )
+    pictures = [decoder.to_array(image, (image.height, image.width, channels)) for image in decoded]
     draw(folder / PICTURE, f"{config.name}, {config.model.attention.name}", pictures, maps)
     return folder / PICTURE
 
 
-def _read(path: Path, channels: int) -> np.ndarray:
+def _read(path: Path) -> Image.Image:
     try:
-        with Image.open(path) as image:
-            picture = ImageOps.exif_transpose(image).convert("RGB" if channels == 3 else "L")
+        return decoder.read(path)
     except FileNotFoundError:
         raise UserError(f"--images: {path}: no such file") from None
-    except (UnidentifiedImageError, OSError, Image.DecompressionBombError) as error:
-        raise UserError(f"--images: {path}: not a readable picture ({error})") from None
-    return np.asarray(picture).reshape(picture.height, picture.width, channels)
-
-
-def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    resized = Image.fromarray(pixels.squeeze()).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized).reshape(size, size, -1)
+    except (decoder.Unreadable, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"--images: {path}: not a readable picture ({reason})") from None

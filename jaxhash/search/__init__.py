@@ -1,1 +1,1 @@
-"""Image search: encode a collection, keep its codes, find what is like a picture."""
+"""Image search: encodes a collection, stores its codes, and finds pictures similar to a query."""

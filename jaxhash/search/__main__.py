@@ -8,8 +8,9 @@
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --radius=2
   python -m jaxhash.search serve --workdir=runs/a --port=8000
 
-The index lies in the workdir, or where --index says: another folder, or a Milvus cluster as
-milvus://host:port/collection. Indexed again, only what is new or changed is encoded.
+The index is stored in the workdir, or where --index says: another folder, or a Milvus cluster as
+milvus://host:port/collection. A collection that is indexed again has only what is new or changed
+encoded.
 """
 
 import argparse
@@ -34,29 +35,31 @@ def parser() -> argparse.ArgumentParser:
         added.add_argument("--index", help="a folder, or milvus://host:port/collection")
         return added
 
-    index = command("index", "Encode and store what is new or changed.")
-    places = "folder, table.csv or tfds:NAME/SPLIT; a protocol as SPLIT is its database"
+    index = command("index", "Encode and store new and changed images.")
+    places = "folder, table (.csv, .parquet) or tfds:NAME/SPLIT; of a protocol, the database"
     index.add_argument("--images", required=True, help=places)
-    index.add_argument("--prune", action="store_true", help="delete what is gone from there")
+    index.add_argument("--prune", action="store_true", help="delete items whose image is gone")
     index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
-    index.add_argument("--workers", type=_natural, default=0, help="processes that decode")
-    index.add_argument("--data-dir", help="where TFDS data sets lie")
-    index.add_argument("--seed", type=_natural, default=0, help="of a protocol's draw")
+    index.add_argument(
+        "--workers", type=_natural, default=0, help="decoding processes; 0: one a core"
+    )
+    index.add_argument("--data-dir", help="folder of TFDS data sets")
+    index.add_argument("--seed", type=_natural, default=0, help="of a protocol's split")
 
-    query = command("query", "Print what is like a picture: bits that differ, id, metadata.")
+    query = command("query", "Print similar images: bits that differ, id, metadata.")
     query.add_argument("--image", required=True, help="file of the picture")
-    query.add_argument("--k", type=_positive, help="how many; 10, or with --radius all")
-    query.add_argument("--radius", type=_natural, help="all that differ in at most so many bits")
+    query.add_argument("--k", type=_positive, help="number of hits; 10, or with --radius all")
+    query.add_argument("--radius", type=_natural, help="all that differ in at most this many bits")
     query.add_argument(
-        "--where", action="append", default=[], metavar="NAME=VALUE", help="keep to these"
+        "--where", action="append", default=[], metavar="NAME=VALUE", help="only with this metadata"
     )
 
     serve = command("serve", "Serve a web page to search with.")
-    serve.add_argument("--images", help="where the pictures lie; unset: what was indexed last")
+    serve.add_argument("--images", help="folder of the pictures; default: the one indexed last")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
     serve.add_argument(
-        "--token", default=os.environ.get(TOKEN), help=f"what clients must send; or ${TOKEN}"
+        "--token", default=os.environ.get(TOKEN), help=f"that clients must send; or ${TOKEN}"
     )
     return top
 
@@ -64,8 +67,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> None:
     """Runs the command that the arguments name."""
     options = parser().parse_args(arguments)
-    logging.set_verbosity(logging.ERROR)  # libraries' chatter; warnings of Python still show
-    from jaxhash.search import commands  # noqa: PLC0415  --help and a typing error need no jax
+    logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
+    from jaxhash.search import commands  # noqa: PLC0415  --help and mistyped options need no jax
 
     getattr(commands, options.command)(options)
 

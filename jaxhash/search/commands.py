@@ -3,33 +3,36 @@
 import json
 import time
 from argparse import Namespace
+from collections import Counter
 from pathlib import Path
 
 from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import ImageEncoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
-from jaxhash.search.collection import sources
+from jaxhash.search.collection import prepared, sources
 from jaxhash.search.collection.collect import Report, collect
+from jaxhash.search.collection.origin import Origin
 from jaxhash.search.collection.workers import decode_file
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Hit, Index, shown
 from jaxhash.search.service.thumbnails import Pictures
 
-FOLDER = "index"  # in the workdir: the embedded index, and what is to be known of any
+FOLDER = "index"  # in the workdir: the embedded index, and notes on any
 DAMAGED = "damaged.txt"
-IMAGES = "images.json"  # what was indexed last, for its pictures
+IMAGES = "images.json"  # the origin that was indexed last, to show its pictures
 K = 10
-NAMED = 3  # first names of a long list
+NAMED = 3  # names that are printed of a long list
 
 
 def index(options: Namespace) -> None:
-    """Encodes what is new or changed in a collection, and says what came of it."""
+    """Encodes what is new or changed in a collection, and prints a summary."""
     workdir = Path(options.workdir).expanduser()
     encoder = open_encoder(workdir)
     data_dir = options.data_dir or encoder.data_dir
     origin = sources.find(options.images, data_dir, options.seed)
     print(f"{len(origin.entries):,} images in {origin.name}, codes of {encoder.identity()}")
+    _tell_left_out(origin)
     notes = workdir / FOLDER
     store = _open(options, encoder, create=True)
     start = time.monotonic()
@@ -58,7 +61,7 @@ def index(options: Namespace) -> None:
 
 
 def query(options: Namespace) -> None:
-    """Prints what is like a picture: distance, id and metadata."""
+    """Prints images similar to a picture: distance in bits, id and metadata."""
     where = dict(_pair(text) for text in options.where)
     encoder = open_encoder(options.workdir)
     picture = decode_file(Path(options.image).expanduser(), encoder.size, encoder.channels)
@@ -77,8 +80,8 @@ def query(options: Namespace) -> None:
 
 
 def serve(options: Namespace) -> None:
-    """Serves the web page and the interface behind it."""
-    from jaxhash.search.service.server import serve as run  # noqa: PLC0415  extras of its own
+    """Serves the web page and its HTTP interface."""
+    from jaxhash.search.service.server import serve as run  # noqa: PLC0415  needs extras
 
     workdir = Path(options.workdir).expanduser()
     encoder = open_encoder(workdir)
@@ -93,14 +96,14 @@ def _open(options: Namespace, encoder: ImageEncoder, create: bool) -> Index:
 
 
 def _pictures(notes: Path, images: str | None, data_dir: str | None) -> Pictures:
-    """Finds where the pictures of the index lie; those that are not found have none to show."""
+    """Finds the pictures of the index, in `images` or where they were indexed last."""
     if images is None and (notes / IMAGES).exists():
         images, data_dir = json.loads((notes / IMAGES).read_text())
     added = notes / "added"
     if images is None:
         return Pictures(added)
-    if images.startswith(sources.PREPARED):
-        return Pictures(added, pixels=sources.PreparedPixels(images, data_dir))
+    if images.startswith(prepared.PREFIX):
+        return Pictures(added, pixels=prepared.PreparedPixels(images, data_dir))
     root = Path(images).expanduser()
     if not root.is_dir():
         raise UserError(f"--images={images}: no such folder; expected where the pictures lie")
@@ -118,6 +121,17 @@ def _pair(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise UserError(f"--where {text}: expected name=value, as in --where label=cat")
     return name, value
+
+
+def _tell_left_out(origin: Origin) -> None:
+    """Prints how many files are no pictures, by suffix, and which folders cannot be listed."""
+    if origin.others:
+        kinds = Counter(Path(name).suffix.lower() or "no suffix" for name in origin.others)
+        most = ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common(NAMED))
+        more = ", ..." if len(kinds) > NAMED else ""
+        print(f"{len(origin.others):,} other files, no pictures: {most}{more}")
+    for name, reason in origin.unlisted:
+        print(f"{name}: cannot be listed ({reason}); what the index holds of it is kept")
 
 
 def _tell(report: Report, seconds: float, list_of_damaged: Path) -> None:

@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -91,8 +92,15 @@ def test_a_data_dir_that_cannot_be_written_is_reported(tmp_path):
 
 def test_reading_and_preparing_import_no_tensorflow(tmp_path):
     code = (
-        "import sys; from jaxhash.data import sources; "
-        f"sources.load('digits', {str(tmp_path)!r}); "
+        "import sys; from jaxhash.data import datasets; "
+        f"datasets.load('digits', {str(tmp_path)!r}); "
         "assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_preparing_leaves_nothing_in_the_temporary_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    datasets.load("digits", str(tmp_path / "data"))
+    assert not any((tmp_path / "tmp").iterdir())

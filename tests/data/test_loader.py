@@ -109,9 +109,9 @@ def test_streamed_training_is_resident_training_bit_for_bit(tiny, tmp_path):
 
 def test_reading_a_stream_imports_no_tensorflow(tmp_path):
     code = (
-        "import sys; from jaxhash.data import sources, stream; "
-        f"pixels = sources.load('digits', {str(tmp_path)!r}, resident_bytes=0).pixels; "
-        "list(stream.read(pixels, lambda step: [step], range(3))); "
+        "import sys; from jaxhash.data import datasets, loader; "
+        f"pixels = datasets.load('digits', {str(tmp_path)!r}, resident_bytes=0).pixels; "
+        "list(loader.read(pixels, lambda step: [step], range(3))); "
         "assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

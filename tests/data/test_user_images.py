@@ -1,6 +1,7 @@
 """One's own images: a folder a class, and a table."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from jaxhash.data import datasets, protocols
+from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
 
 RANDOM = np.random.RandomState(0)
@@ -81,6 +83,55 @@ def test_files_that_are_no_pictures_are_counted_and_listed(photos, capsys):
     assert len(pool.ids) == 11 and "cat/1.jpg" not in pool.ids
 
 
+def test_links_are_followed_and_pipes_are_left_out(photos, capsys):
+    elsewhere = photos.parent / "elsewhere"
+    picture(elsewhere / "far.png")
+    (photos / "cat" / "more").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(photos)
+    os.mkfifo(photos / "dog" / "pipe")
+    pool = datasets.load("folder", str(photos), side=8)
+    row = list(pool.ids).index("cat/more/far.png")
+    assert len(pool.ids) == 13 and pool.labels[row].tolist() == [1, 0, 0]
+    listed = Path(capsys.readouterr().out.split()[-1])
+    assert listed.read_text() == "dog/pipe\tit is not a file\n"
+
+
+def test_a_broken_avif_ends_nothing(photos, capsys):
+    if "AVIF" not in decoder.formats():
+        pytest.skip("the installed Pillow does not read AVIF")
+    path = picture(photos / "cat" / "a.avif", size=(60, 60))
+    content = path.read_bytes()
+    for length in range(40, len(content), max(len(content) // 20, 1)):
+        (photos / "cat" / f"{length}.avif").write_bytes(content[:length])
+    pool = datasets.load("folder", str(photos), side=8)
+    assert "cat/a.avif" in pool.ids and 13 <= len(pool.ids) < 20
+    lines = Path(capsys.readouterr().out.split()[-1]).read_text().splitlines()
+    assert lines and all("\tthe picture is damaged" in line for line in lines)
+
+
+def test_names_that_are_not_utf8_are_listed_or_refused(photos, capsys):
+    picture(photos / "cat" / "4.png").rename(photos / "cat" / os.fsdecode(b"caf\xe9.png"))
+    assert len(datasets.load("folder", str(photos), side=8).ids) == 12
+    listed = Path(capsys.readouterr().out.split()[-1])
+    assert listed.read_text() == "cat/caf\\udce9.png\tits name is not UTF-8; rename it\n"
+    (photos / "cat").rename(photos / os.fsdecode(b"c\xe4t"))
+    with pytest.raises(UserError, match=r"class 'c\\udce4t': its name is not UTF-8; rename it"):
+        datasets.load("folder", str(photos), side=8)
+
+
+def test_a_folder_that_cannot_be_listed_is_refused(photos, monkeypatch):
+    listdir = os.listdir
+
+    def refusing(path):
+        if str(path).endswith("dog/old"):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refusing)
+    with pytest.raises(UserError, match="photos: dog/old cannot be listed .Permission denied."):
+        datasets.load("folder", str(photos))
+
+
 def test_a_changed_folder_is_prepared_anew(photos, home):
     datasets.load("folder", str(photos), side=8)
     (photos / "cat" / "0.jpg").unlink()
@@ -102,7 +153,7 @@ def test_folders_that_hold_no_images_are_refused(tmp_path, home):
         ("nowhere", "no such folder"),
         ("empty", "expected a folder for each class"),
         ("bare", "no images found"),
-        ("texts", "none of 1 files is a picture"),
+        ("texts", "texts: none of 1 files is a picture; the first, cat/a.jpg: it is not a picture"),
     ]:
         with pytest.raises(UserError, match=message) as error:
             datasets.load("folder", folder and str(tmp_path / folder))

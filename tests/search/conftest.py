@@ -13,7 +13,9 @@ def tiny_encoder():
 @pytest.fixture
 def place(tmp_path):
     """Twelve pictures, to be changed at will."""
-    return small.place(tmp_path, small.tiny_network(), 12)
+    made = small.place(tmp_path, small.tiny_network(), 12)
+    yield made
+    made.index.close()  # again, where a client was opened
 
 
 @pytest.fixture

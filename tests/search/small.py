@@ -16,17 +16,17 @@ from starlette.testclient import TestClient
 
 from jaxhash import config as configs
 from jaxhash.data import augment as augmentation
+from jaxhash.data.images import decoder
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Item
-from jaxhash.search.service import uploads
 from jaxhash.search.service.app import create_app
 from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.network import Network
 from jaxhash.search.service.thumbnails import Pictures
 
-BITS = 12
+BITS, SIZE = 12, 16
 LIMITS = Limits(max_bytes=2**20, max_pixels=1_000_000)
 LABELS = ("cat", "dog")
 
@@ -55,22 +55,31 @@ def tiny_network(attention="ida", channels=3):
     return Network(tiny_encoder(attention, channels), max_batch=4)
 
 
+@functools.cache
 def tiny_encoder(attention="ida", channels=3):
     config = configs.base()
-    config.data.update(size=8, mean=(0.5,) * channels, std=(0.5,) * channels)
+    config.data.update(size=SIZE, mean=(0.5,) * channels, std=(0.5,) * channels)
     config.model.bits = BITS
-    config.model.attention.name = attention
-    config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 1, 1), width=4)
+    config.model.attention.update(name=attention, nodes=("stage2",))
+    config.model.backbone.name = "alexnet"
+    config.model.backbone.alexnet.update(stem="3x3", width=4, hidden=0)
     config.lock()
     network = hash_network.build(config.model, labels=2)
-    variables = jax.device_get(network.init(jax.random.key(0), jnp.zeros((1, 8, 8, channels))))
+    blank = jnp.zeros((1, SIZE, SIZE, channels))
+    made = jax.device_get(jax.jit(network.init)(jax.random.key(0), blank))
+    variables = {"batch_stats": {}, **made}
     augment = augmentation.build(config.data)
-    pixels = np.stack([uploads.prepare(picture(i), 8, channels) for i in range(12)])
-    outputs = network.apply(variables, augment.for_encoding(jnp.asarray(pixels))).u
+    pixels = np.stack([pixels_of(picture(i), channels) for i in range(12)])
+    outputs = jax.jit(network.apply)(variables, augment.for_encoding(jnp.asarray(pixels))).u
     # Random weights give nearly the same outputs to all pictures: their mean becomes the threshold.
     dense = variables["params"]["head"]["hash"]["dense"]
     dense["bias"] = dense["bias"] - np.asarray(outputs.mean(axis=0))
     return Encoder(config, network, variables, augment, step=0)
+
+
+def pixels_of(image, channels=3):
+    """What the network reads of a picture."""
+    return decoder.to_array(image, (SIZE, SIZE, channels))
 
 
 def picture(seed, size=(24, 16)):

@@ -17,7 +17,6 @@ from jaxhash.runs import workdir as workdirs
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.embedded import Embedded
-from jaxhash.search.service import uploads
 from tests.search import small
 
 ROOT = Path(__file__).parents[2]
@@ -60,8 +59,10 @@ def search(name, run, **options):
 def test_index_and_query(run, capsys):
     pictures = run.parent / "pictures"
     (pictures / "broken.jpg").write_text("no")
+    (pictures / "notes.txt").write_text("no picture")
     search("index", run, images=pictures)
     out = capsys.readouterr().out
+    assert "1 other files, no pictures: .txt 1\n" in out
     assert "13 images in" in out and "12 new or changed" in out
     assert "1 skipped, listed in" in out and "broken.jpg: " in out
     assert "the index holds 12 images" in out
@@ -159,6 +160,7 @@ def test_help_helps():
         assert word in out
 
 
+@pytest.mark.slow
 def test_an_index_command_that_is_killed_goes_on_where_it_was(run, tiny_encoder):
     pictures, choose = run.parent / "pictures", random.Random(0)
     for i in range(12, 400):
@@ -182,6 +184,6 @@ def test_an_index_command_that_is_killed_goes_on_where_it_was(run, tiny_encoder)
     encode = compiled(tiny_encoder, 2)
     for i in range(0, 400, 37):
         [item] = store.get([f"{small.LABELS[i % 2]}/{i:02d}.png"])
-        pixels = uploads.prepare(small.picture(i), 8, 3)
+        pixels = small.pixels_of(small.picture(i))
         assert (item.code == encode(pixels[None])[0]).all()
     store.close()

@@ -1,25 +1,23 @@
-"""Images as they lie in array_record files, decoded when they are asked for."""
+"""Images in array_record files, decoded when they are read."""
 
 import copy
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image
 
+from jaxhash.data.images.decoder import decode
 from jaxhash.errors import UserError, first_line
 
-MODES = {1: "L", 3: "RGB"}
-# Their names and labels are read without decoding a pixel.
+# Ids and labels are read without decoding a pixel.
 AS_BYTES = {"image": tfds.decode.SkipDecoding()}
 
 
 class StoredImages:
-    """An array uint8 [n h w c] on disk: has a shape and a length, and is indexed like an array.
+    """An array uint8 [n h w c] on disk, with a shape and a length, indexed like a NumPy array.
 
-    What an index returns is a NumPy array. It can be pickled and sent to another process.
+    Indexing decodes, and returns a NumPy array. The object can be pickled, for worker processes.
 
     Attributes:
       shape: (n, h, w, c).
@@ -40,11 +38,15 @@ class StoredImages:
 
     @property
     def nbytes(self) -> int:
-        """How many bytes it has when all of it is decoded."""
+        """Bytes of all images, decoded."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __getitem__(self, index: Any) -> np.ndarray:
-        """Decodes images: a slice, or an array of numbers of any shape [...] to [... h w c]."""
+        """Decodes images: a slice, or an integer array of shape [...], to uint8 [... h w c].
+
+        Raises:
+          UserError: a record cannot be read, or its image not decoded.
+        """
         rows = self._rows[index]
         images = np.empty((rows.size, *self.shape[1:]), np.uint8)
         which = np.searchsorted(self._starts, rows.reshape(-1), side="right") - 1
@@ -60,30 +62,11 @@ class StoredImages:
         return images.reshape(*rows.shape, *self.shape[1:])
 
     def select(self, positions: np.ndarray) -> "StoredImages":
-        """Returns some of the images [b], still stored."""
+        """Returns the images at `positions` [b], without decoding them."""
         selected = copy.copy(self)
         selected._rows = self._rows[positions]
         selected.shape = (len(selected._rows), *self.shape[1:])
         return selected
-
-
-def decode(content: bytes, shape: tuple[int, int, int]) -> np.ndarray:
-    """Decodes a picture file to uint8 [h w c]; one of another size is resized, bilinearly.
-
-    Smoothed where it shrinks (as PIL does), and without regard for its proportions.
-
-    >>> png = io.BytesIO()
-    >>> Image.new("L", (4, 2), 7).save(png, "PNG")
-    >>> decode(png.getvalue(), (1, 1, 3))
-    array([[[7, 7, 7]]], dtype=uint8)
-    """
-    height, width, channels = shape
-    with Image.open(io.BytesIO(content)) as image:
-        if image.mode != MODES[channels]:
-            image = image.convert(MODES[channels])
-        if image.size != (width, height):
-            image = image.resize((width, height), Image.Resampling.BILINEAR)
-        return np.asarray(image).reshape(shape)
 
 
 def damaged(folder: str, error: Exception) -> UserError:

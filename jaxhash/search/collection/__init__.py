@@ -1,1 +1,1 @@
-"""Collections of images: where they are listed from, and how an index is brought up to date."""
+"""Collections of images: listing, decoding, and bringing an index up to date with them."""

@@ -1,4 +1,4 @@
-"""Brings an index up to date with a collection: what is new or changed is encoded, no more."""
+"""Brings an index up to date with a collection: encodes only what is new or changed."""
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -7,18 +7,19 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.search.collection.sources import FROM, STAMP, Entry, Origin
+from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
 from jaxhash.search.index.interface import Index, Item, possible
 
 PAGE = 1_000
 
 
 class Report(NamedTuple):
-    """What a collection came to.
+    """The result of indexing a collection.
 
-    encoded: images that were new or changed. relabelled: the image is the same, its metadata are
-    not. there: were stored already. damaged: [(id, why)], skipped. gone: ids that are stored, but
-    no longer in the collection. pruned: whether these were deleted.
+    encoded: number of images that were new or changed. relabelled: number of those whose metadata
+    alone changed. there: number of those stored before and unchanged. damaged: [(id, reason)] of
+    those skipped. gone: ids in the index that are not in the collection any more. pruned: whether
+    these were deleted.
     """
 
     encoded: int
@@ -40,16 +41,17 @@ def collect(
     workers: int = 0,
     prune: bool = False,
 ) -> Report:
-    """Stores what is new or changed; killed in the middle, the next call goes on from there.
+    """Stores the codes of new and changed images; after a kill the next call continues.
 
     Args:
       origin: the images.
       index: where their codes go; each batch is stored before the next is encoded.
-      encode: makes codes of uint8 [b h w c]; see `jaxhash.encoders.batches.compiled`.
+      encode: maps uint8 [b h w c] to codes [b ceil(k/8)]; see `jaxhash.encoders.batches.compiled`.
       size, channels: of the pictures that `encode` takes.
       batch_size: images in one call of `encode`.
-      workers: processes that decode; 0 takes one a processor.
-      prune: deletes what is gone from the collection.
+      workers: processes that decode; 0 takes one for each processor.
+      prune: whether to delete what is gone from the collection. What lies below a folder that
+        cannot be listed is not known to be gone, and kept.
 
     Raises:
       UserError: the index does not answer, or the images are of another kind than the network's.
@@ -81,7 +83,12 @@ def collect(
 def _compare(
     origin: Origin, index: Index
 ) -> tuple[list[Entry], list[Item], int, list[tuple[str, str]]]:
-    """Sorts entries into those to encode, to relabel, a count of the rest, and what has no id."""
+    """Compares entries with the index.
+
+    Returns:
+      those to encode, items with new metadata, the number of unchanged ones, and [(id, reason)] of
+      those whose name cannot be an id.
+    """
     new, relabelled, there = [], [], 0
     damaged = [
         (entry.id.encode(errors="replace").decode(), "its name cannot be an id")
@@ -101,10 +108,14 @@ def _compare(
 
 
 def _gone(origin: Origin, index: Index) -> list[str]:
-    """Lists what is stored of this origin and is no longer there."""
+    """Lists ids in the index that came from this origin and are no longer there."""
     known, gone, after = {entry.id for entry in origin.entries}, [], ""
     while page := index.items(after, PAGE, {FROM: origin.tag()}):
-        gone += [item.id for item in page if item.id not in known]
+        gone += [
+            item.id
+            for item in page
+            if item.id not in known and not origin.is_below_unlisted(item.id)
+        ]
         after = page[-1].id
     return gone
 

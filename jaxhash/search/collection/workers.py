@@ -1,10 +1,9 @@
-"""Many picture files, decoded in worker processes; what is damaged is told, not raised."""
+"""Decodes many picture files in worker processes; for a damaged one, returns the reason."""
 
 import itertools
 import multiprocessing
 import os
 import signal
-import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -14,22 +13,21 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
-from jaxhash.search.service import uploads
 
-CHUNK = 16  # files a worker takes at a time
-AHEAD = 4  # chunks a worker that wait or are decoded, so that memory stays bounded
-MAX_PIXELS = 150_000_000
-FEW = 64  # files that are not worth the start of processes
+CHUNK = 16  # files that a worker decodes at a time
+AHEAD = 4  # chunks queued for each worker, which bounds the memory
+MAX_WORKERS = 16
+FEW = 64  # for fewer files, starting processes takes longer than decoding
 
 
 def decode_file(path: Path, size: int, channels: int) -> np.ndarray | str:
-    """Decodes a picture to what a network reads: uint8 [size size channels], or why it cannot."""
+    """Decodes a picture to uint8 [size size channels], or returns the reason why it cannot."""
     try:
-        with path.open("rb") as file:
-            return uploads.prepare(uploads.read(file, MAX_PIXELS), size, channels)
-    except uploads.Refused as refused:
-        return str(refused)
+        return decoder.decode(path, (size, size, channels))
+    except decoder.Unreadable as error:
+        return str(error)
     except OSError as error:
         return error.strerror or type(error).__name__
 
@@ -37,15 +35,15 @@ def decode_file(path: Path, size: int, channels: int) -> np.ndarray | str:
 def decode_files(
     paths: Sequence[Path], size: int, channels: int, workers: int
 ) -> Iterator[np.ndarray | str]:
-    """Decodes pictures in their order.
+    """Decodes pictures, keeping their order.
 
     Args:
       paths: of the files.
-      size, channels: of what is made of each.
-      workers: processes; 0 takes one a processor, at most 16.
+      size, channels: of the result.
+      workers: processes; 0 takes one for each processor, at most 16.
 
     Yields:
-      uint8 [size size channels], or why there is none, for each path.
+      uint8 [size size channels], or the reason why there is none, for each path.
 
     Raises:
       UserError: a worker was killed.
@@ -54,8 +52,8 @@ def decode_files(
     if len(paths) < FEW:
         yield from work(paths)
         return
-    workers = workers or min(os.cpu_count() or 1, 16)
-    # JAX has threads, so these processes start afresh instead of being forked.
+    workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
+    # JAX has threads, so these processes are spawned instead of forked.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start) as pool:
         try:
@@ -77,13 +75,11 @@ def decode_files(
 
 
 def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that stores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the process that stores
 
 
 def _decode(paths: Iterable[Path], size: int, channels: int) -> list[np.ndarray | str]:
-    with warnings.catch_warnings():  # Pillow's, of odd files that can be read all the same
-        warnings.simplefilter("ignore")
-        return [decode_file(path, size, channels) for path in paths]
+    return [decode_file(path, size, channels) for path in paths]
 
 
 def _batched(things: Sequence, size: int) -> Iterator[Sequence]:

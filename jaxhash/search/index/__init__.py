@@ -1,1 +1,1 @@
-"""Indexes of binary codes: one interface, an embedded engine and Milvus."""
+"""Indexes of codes: the interface, SQLite with FAISS on one machine, Milvus on a cluster."""

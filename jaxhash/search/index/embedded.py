@@ -1,10 +1,10 @@
-"""The engine for one machine: SQLite keeps codes and metadata, FAISS finds."""
+"""The index for one machine: SQLite stores codes and metadata, FAISS searches."""
 
 import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ from jaxhash.search.index.rows import Rows
 from jaxhash.search.index.scan import Scan
 
 FILE = "codes.sqlite"
-LOGGED = 10_000  # changes that a reader catches up with one by one; beyond, it reads all again
+LOGGED = 10_000  # changes that a reader applies one by one; after more it reads all again
 SCHEMA = """
 create table if not exists setting (name text primary key, value text not null) without rowid;
 create table if not exists item (
@@ -35,13 +35,14 @@ create table if not exists change (number integer primary key autoincrement, id 
 class Embedded:
     """An index in a folder; see `jaxhash.search.index.interface.Index`.
 
-    A call that changes it is one transaction, on disk when it returns; killed before, it leaves
-    nothing. Searches run over memory, which catches up with the file at the next query, whichever
-    process changed it. One object may be used by several threads, which take turns.
+    A call that changes it is one transaction: on disk when it returns, and without effect if it is
+    killed before. Searches run on a copy in memory, which is updated from the file at the next
+    query, whichever process changed it. Several threads may use one object; a lock serialises
+    them.
     """
 
     def __init__(self, folder: Path, bits: int, model: str, create: bool = True):
-        """Opens the index in `folder`, or makes one.
+        """Opens the index in `folder`, or creates one.
 
         Raises:
           UserError: there is none and `create` is false, it is not readable, or it holds codes of
@@ -50,7 +51,8 @@ class Embedded:
         self.bits, self.model = bits, model
         self._path = folder / FILE
         self._lock = threading.RLock()
-        self._rows, self._seen = None, -1
+        self._rows: Rows | None = None
+        self._seen = -1
         if not create and not self._path.exists():
             raise UserError(
                 f"{folder}: no index yet; make one with python -m jaxhash.search index --images=..."
@@ -58,7 +60,7 @@ class Embedded:
         with self._one_line():
             folder.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
-                self._path, 30, isolation_level=None, check_same_thread=False
+                self._path, timeout=30, isolation_level=None, check_same_thread=False
             )
             try:
                 self._db.execute("pragma journal_mode=wal")
@@ -69,7 +71,7 @@ class Embedded:
                 raise
 
     def add(self, items: Sequence[Item]) -> None:
-        """Adds items; one whose id is there already takes its place."""
+        """Adds items; one with the id of a stored item replaces it."""
         items = checked(items, self.bits)
         records = [
             (item.id, item.code.tobytes(), json.dumps(dict(item.metadata))) for item in items
@@ -79,7 +81,7 @@ class Embedded:
             self._log([item.id for item in items])
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Deletes items by id; returns how many there were."""
+        """Deletes items by id; returns how many were deleted."""
         ids = sorted({id for id in ids if possible(id)})
         with self._transaction("immediate"):
             count = self._db.execute(
@@ -89,7 +91,7 @@ class Embedded:
         return count
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
-        """Returns items by id, None for those that are not there."""
+        """Returns items by id, None for an id that is not stored."""
         with self._transaction():
             found = self._read(ids)
         return [found.get(id) for id in ids]
@@ -107,7 +109,7 @@ class Embedded:
     def within(
         self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
     ) -> list[list[Hit]]:
-        """Finds all items at most `radius` bits from each query."""
+        """Finds all items within `radius` bits of each query, codes uint8 [q ceil(bits/8)]."""
         codes = checked_queries(codes, self.bits)
         with self._transaction():
             scan, rows = self._chosen(where)
@@ -116,7 +118,7 @@ class Embedded:
     def items(
         self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
     ) -> list[Item]:
-        """Lists items in the order of their ids, those behind `after`."""
+        """Lists up to `limit` items in the order of their ids, from the first one after `after`."""
         with self._transaction():
             if not where:
                 found = self._db.execute(
@@ -140,7 +142,7 @@ class Embedded:
             self._db.close()
 
     def _claim(self, folder: Path) -> None:
-        """Makes the tables and says whose they are, or checks it."""
+        """Creates the tables with bits and model of the codes, or checks those of existing ones."""
         ours = {"bits": str(self.bits), "model": self.model}
         self._db.executescript("begin immediate;" + SCHEMA + "commit;")
         with self._transaction("immediate"):
@@ -159,7 +161,7 @@ class Embedded:
 
     @contextlib.contextmanager
     def _transaction(self, kind: str = "deferred") -> Iterator[None]:
-        """One state of the file from start to end; committed, or rolled back by an exception."""
+        """A transaction: committed at the end, rolled back by an exception."""
         with self._lock, self._one_line():
             self._db.execute(f"begin {kind}")
             try:
@@ -170,7 +172,7 @@ class Embedded:
                     self._db.execute("rollback")
 
     def _log(self, ids: list[str]) -> None:
-        """Notes what changed, for readers; of more than they follow, that something did."""
+        """Logs which ids changed, for readers; of very many, only that a reader must read all."""
         noted = [(id,) for id in ids] if len(ids) < LOGGED else [("",), ("",)]
         self._db.executemany("insert into change (id) values (?)", noted)
         last = self._db.execute("select max(number) from change").fetchone()[0] or 0
@@ -178,7 +180,7 @@ class Embedded:
         self._db.execute("delete from change where number <= ?", [first])
 
     def _current(self) -> Rows:
-        """Brings memory up to the state of the file that this transaction sees."""
+        """Updates the copy in memory to the state of the file in this transaction."""
         first, last = self._db.execute("select min(number), max(number) from change").fetchone()
         last = last or 0
         if self._rows is None or (last > self._seen and first > self._seen + 1):
@@ -199,7 +201,7 @@ class Embedded:
         return self._current().where(where, read)
 
     def _chosen(self, where: Mapping[str, str] | None) -> tuple[Scan, np.ndarray]:
-        """Returns what to scan, and the ids of its rows."""
+        """Returns a scan over the selected items, and the ids of its rows."""
         current = self._current()
         if not where:
             return current.scan(), current.ids
@@ -211,10 +213,10 @@ class Embedded:
         query = "select * from item where id in (select value from json_each(?)) order by id"
         return {record[0]: _item(*record) for record in self._db.execute(query, [possible_ids])}
 
-    def _hits(self, found: Iterator[tuple[np.ndarray, np.ndarray]]) -> list[list[Hit]]:
-        found = [(distance.tolist(), ids.tolist()) for distance, ids in found]
-        items = self._read(list({id for _, ids in found for id in ids}))
-        return [[Hit(d, items[id]) for d, id in zip(*pair, strict=True)] for pair in found]
+    def _hits(self, found: Iterable[tuple[np.ndarray, np.ndarray]]) -> list[list[Hit]]:
+        pairs = [(distance.tolist(), ids.tolist()) for distance, ids in found]
+        items = self._read(list({id for _, ids in pairs for id in ids}))
+        return [[Hit(d, items[id]) for d, id in zip(*pair, strict=True)] for pair in pairs]
 
 
 def _item(id: str, code: bytes, metadata: str) -> Item:

@@ -1,4 +1,4 @@
-"""From the address of an index to its engine."""
+"""Opens an index by its address: a folder, or a collection of Milvus."""
 
 import re
 from pathlib import Path
@@ -10,17 +10,17 @@ MILVUS = re.compile(r"milvus://(?P<host>[^/]+:\d+)/(?P<collection>[A-Za-z_][A-Za
 
 
 def open_index(address: str | Path, bits: int, model: str, create: bool = True) -> Index:
-    """Opens an index, or makes an empty one.
+    """Opens an index, or creates an empty one.
 
     Args:
       address: a folder, or milvus://host:port/collection.
       bits: of the codes.
       model: identifies the network; see `jaxhash.encoders.encoder.Encoder.identity`.
-      create: whether to make what is not there.
+      create: whether to create an index where there is none.
 
     Raises:
-      UserError: an address of no known form, an engine that is not installed or does not answer,
-        no index there and not `create`, or codes of other bits or another model.
+      UserError: the address has no known form, the engine is not installed or does not respond,
+        there is no index and `create` is false, or it holds codes of other bits or another model.
     """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(address))
     if not scheme:

@@ -1,4 +1,4 @@
-"""What every search engine here offers: codes with metadata, found by Hamming distance."""
+"""The interface of all indexes: codes with metadata, searched by Hamming distance."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -8,7 +8,7 @@ import numpy as np
 from jaxhash.errors import UserError
 
 ID_LENGTH = 512
-OWN = "_"  # names of metadata that begin so are this package's, and not for people
+OWN = "_"  # first letter of names of metadata that are reserved for this package
 
 
 class Item(NamedTuple):
@@ -16,7 +16,7 @@ class Item(NamedTuple):
 
     id: its name, unique in the index, of 1 to 512 characters.
     code: uint8 [ceil(k/8)], bits packed most significant first.
-    metadata: names, not empty, to texts; for example {"label": "cat"}; filters look at it.
+    metadata: values by names, which are not empty, for example {"label": "cat"}; for filters.
     """
 
     id: str
@@ -25,34 +25,35 @@ class Item(NamedTuple):
 
 
 class Hit(NamedTuple):
-    """An item that a query found, and how many bits differ."""
+    """An item that a query found, and the Hamming distance of its code, in bits."""
 
     distance: int
     item: Item
 
 
 class Index(Protocol):
-    """Codes of k bits, durable when a call that changes them returns.
+    """Codes of k bits; a change is durable when the call returns.
 
-    Hits are in order of distance, and of id among equal distances. `where` keeps to items whose
+    Hits are in the order of distance, and of id among equal distances. `where` selects items whose
     metadata has all the given values.
 
     Attributes:
       bits: k.
-      model: identifies the network that the codes come from; another's codes mean nothing here.
+      model: identifies the network that the codes come from; codes of different networks cannot be
+        compared.
     """
 
     bits: int
     model: str
 
     def add(self, items: Sequence[Item]) -> None:
-        """Adds items; one whose id is there already takes its place."""
+        """Adds items; one with the id of a stored item replaces it."""
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Deletes items by id; returns how many there were."""
+        """Deletes items by id; returns how many were deleted."""
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
-        """Returns items by id, None for those that are not there."""
+        """Returns items by id, None for an id that is not stored."""
 
     def nearest(
         self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
@@ -62,22 +63,22 @@ class Index(Protocol):
     def within(
         self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
     ) -> list[list[Hit]]:
-        """Finds all items at most `radius` bits from each query."""
+        """Finds all items within `radius` bits of each query, codes uint8 [q ceil(bits/8)]."""
 
     def items(
         self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
     ) -> list[Item]:
-        """Lists items in the order of their ids, those behind `after`."""
+        """Lists up to `limit` items in the order of their ids, from the first one after `after`."""
 
     def count(self, where: Mapping[str, str] | None = None) -> int:
         """Counts items."""
 
     def close(self) -> None:
-        """Lets go of files and connections."""
+        """Closes files and connections."""
 
 
 def shown(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Returns the metadata that people gave an item.
+    """Returns the metadata that users gave an item, without reserved names.
 
     >>> shown({"label": "cat", "_stamp": "12-34"})
     {'label': 'cat'}
@@ -86,11 +87,11 @@ def shown(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def checked(items: Sequence[Item], bits: int) -> list[Item]:
-    """Checks items that are to be added; of several with one id the last is kept.
+    """Checks items that are to be added; of several with the same id the last is kept.
 
     Raises:
-      UserError: an id that no engine takes.
-      ValueError: a code that is not of `bits` bits, or metadata that are not texts.
+      UserError: an id is not `possible`.
+      ValueError: a code is not of `bits` bits, or metadata are not strings.
 
     >>> item = Item("a.jpg", np.zeros(2, np.uint8), {"label": "cat"})
     >>> [kept.id for kept in checked([item, item], 12)]
@@ -113,10 +114,10 @@ def checked(items: Sequence[Item], bits: int) -> list[Item]:
 
 
 def checked_queries(codes: np.ndarray, bits: int) -> np.ndarray:
-    """Checks codes, uint8 [q ceil(bits/8)], and that the bits beyond `bits` are 0.
+    """Checks codes, uint8 [q ceil(bits/8)], whose padding bits must be 0.
 
     Raises:
-      ValueError: they are anything else.
+      ValueError: the type, the shape, or a padding bit is another.
     """
     size = -(-bits // 8)
     if codes.dtype != np.uint8 or codes.ndim != 2 or codes.shape[1] != size:
@@ -127,7 +128,7 @@ def checked_queries(codes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def possible(id: str) -> bool:
-    """Says whether an item can be called this.
+    """Returns whether a text can be an id: 1 to 512 characters, valid Unicode, no null.
 
     >>> possible("2024/cat.jpg"), possible(""), possible("a" * 513)
     (True, False, False)

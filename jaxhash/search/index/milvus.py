@@ -1,4 +1,4 @@
-"""The engine for a cluster: a collection in Milvus, found by exact scans on its nodes."""
+"""The index for a cluster: a collection in Milvus, searched by exact scans on its nodes."""
 
 import contextlib
 import json
@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,29 +23,29 @@ from jaxhash.search.index.interface import (
 
 TOKEN = "JAXHASH_MILVUS_TOKEN"  # environment variable with user:password or an API key
 MAX_HITS = 16_384  # of Milvus, for one query
-SPARE = 64  # neighbours asked for beyond k, to see where the ties at the k-th distance end
+SPARE = 64  # further neighbours that are searched, to find the end of ties at the k-th distance
 ROWS = 5_000  # in one call, of at most 64 MiB
 CONNECT_SECONDS, CALL_SECONDS = 5, 20
-# A read may miss what was written in the last 5 seconds ("Bounded" of Milvus). For a little longer
-# than that after opening, and after a write of our own, it sees everything ("Strong"), which takes
-# 0.2 s. "Session" does not do: with the server 2.3.5 a read missed a deletion just before it.
+# At Milvus's level "Bounded" a read may miss writes of the last 5 seconds. For a little longer than
+# that after opening, and after a write by this client, reads use "Strong", which misses nothing and
+# takes 0.2 s. "Session" is not enough: with server 2.3.5 a read missed a deletion just before it.
 SETTLED_SECONDS = 6
 
 
 class Milvus:
     """An index in a collection of Milvus; see `jaxhash.search.index.interface.Index`.
 
-    A call that changes it is in the log of the cluster when it returns; a large one in pieces, so
-    that a client killed in the middle leaves the first of them. Milvus chooses among ties as it
-    likes: where that matters they are looked up by id.
+    A change is in the cluster's log when the call returns. A large one is sent in batches, so a
+    client that is killed may leave the first of them. Milvus does not define an order among ties;
+    where it matters they are searched again, by id.
     """
 
     def __init__(self, host: str, collection: str, bits: int, model: str, create: bool = True):
-        """Connects to `host`, "name:port", and opens the collection, or makes one.
+        """Connects to `host`, "name:port", and opens the collection, or creates one.
 
         Raises:
-          UserError: nothing answers there, there is no collection and `create` is false, or it
-            holds codes of other bits or another model, or something else.
+          UserError: no server responds, there is no collection and `create` is false, or it holds
+            codes of other bits or another model, or is not one of this package.
         """
         self.bits, self.model = bits, model
         self._where, self._collection = f"milvus://{host}/{collection}", collection
@@ -62,7 +63,7 @@ class Milvus:
                 raise
 
     def add(self, items: Sequence[Item]) -> None:
-        """Adds items; one whose id is there already takes its place."""
+        """Adds items; one with the id of a stored item replaces it."""
         items = checked(items, self.bits)
         for piece in _pieces(items, ROWS):
             rows = [
@@ -72,15 +73,15 @@ class Milvus:
             self._write("upsert", data=rows)
 
     def delete(self, ids: Sequence[str]) -> int:
-        """Deletes items by id; returns how many there were."""
+        """Deletes items by id; returns how many were deleted."""
         there = [item.id for item in self.get(list(dict.fromkeys(ids))) if item]
         for piece in _pieces(there, ROWS):
             self._write("delete", filter=_among(piece))  # its `ids` are not quoted
         return len(there)
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
-        """Returns items by id, None for those that are not there."""
-        found = {}
+        """Returns items by id, None for an id that is not stored."""
+        found: dict[str, Item] = {}
         for piece in _pieces([id for id in dict.fromkeys(ids) if possible(id)], ROWS):
             rows = self._read("query", filter=_among(piece), output_fields=["*"])
             found |= {row["id"]: _item(row) for row in rows}
@@ -107,7 +108,7 @@ class Milvus:
     def within(
         self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None
     ) -> list[list[Hit]]:
-        """Finds all items at most `radius` bits from each query."""
+        """Finds all items within `radius` bits of each query, codes uint8 [q ceil(bits/8)]."""
         codes = checked_queries(codes, self.bits)
         if radius < 0:
             return [[] for _ in codes]
@@ -121,7 +122,7 @@ class Milvus:
     def items(
         self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
     ) -> list[Item]:
-        """Lists items in the order of their ids, those behind `after`."""
+        """Lists up to `limit` items in the order of their ids, from the first one after `after`."""
         found: list[Item] = []
         while len(found) < limit:
             asked = min(limit - len(found), ROWS)
@@ -143,7 +144,10 @@ class Milvus:
         self._client.close()
 
     def _claim(self, kinds, create: bool) -> None:
-        """Makes the collection and says whose it is, or checks it; what a kill left is mended."""
+        """Creates the collection with bits and model of its codes, or checks an existing one.
+
+        One that a killed client left without its search index gets it.
+        """
         client, name = self._client, self._collection
         ours = {"bits": str(self.bits), "model": self.model}
         if not client.has_collection(name):
@@ -161,7 +165,7 @@ class Milvus:
         try:
             stored = json.loads(client.describe_collection(name)["description"])["jaxhash"]
         except (ValueError, KeyError, TypeError):
-            raise UserError(f"{self._where}: a collection of somebody else's") from None
+            raise UserError(f"{self._where}: a collection of another program") from None
         check_identity(self._where, stored, ours)
         if not client.list_indexes(name):
             scan = client.prepare_index_params()
@@ -176,7 +180,7 @@ class Milvus:
         where: Mapping[str, str] | None,
         bounds: dict | None = None,
     ) -> list[list[Hit]]:
-        """Finds hits of each query, sorted; which of those tied at the limit is up to Milvus."""
+        """Finds up to `limit` hits of each query, sorted; Milvus selects among ties at the end."""
         found = []
         for piece in _pieces(codes, max(1, MAX_HITS // limit)):
             answers = self._read(
@@ -196,7 +200,7 @@ class Milvus:
     def _first_at(
         self, code: np.ndarray, distance: int, count: int, where: Mapping[str, str] | None
     ) -> list[Hit]:
-        """Finds the first `count` items by id at a distance."""
+        """Finds the first `count` items, by id, at a distance in bits."""
         ring = {"radius": distance + 1, "range_filter": distance}
         [hits] = self._search(code[None], MAX_HITS, where, ring)
         if len(hits) < MAX_HITS:
@@ -211,7 +215,7 @@ class Milvus:
     def _walk(
         self, code: np.ndarray, radius: int, where: Mapping[str, str] | None
     ) -> Iterator[Hit]:
-        """Looks at every item, in the order of ids: where there are more than Milvus returns."""
+        """Compares all items in the order of ids, where there are more hits than Milvus returns."""
         after = ""
         while page := self.items(after, ROWS, where):
             distances = hamming.distances(code[None], np.stack([item.code for item in page]))[0]
@@ -254,7 +258,7 @@ def _among(ids: Sequence[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Quotes a text in Milvus's expressions, whose escapes are those of JSON, without surrogates.
+    """Quotes a string in Milvus's expressions, which have JSON's escapes but no surrogates.
 
     >>> print(_quoted('a "b" ' + chr(92)))
     "a \\"b\\" \\\\"
@@ -272,7 +276,7 @@ def _rank(hit: Hit) -> tuple[int, str]:
     return hit.distance, hit.item.id
 
 
-def _pieces(things: Sequence, size: int) -> Iterator[Sequence]:
+def _pieces(things: Any, size: int) -> Iterator[Any]:
     return (things[start : start + size] for start in range(0, len(things), size))
 
 

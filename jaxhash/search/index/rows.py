@@ -1,4 +1,4 @@
-"""What a search needs of an index, in memory: ids, codes, and the metadata that filters ask for."""
+"""The copy of an index in memory that is searched: ids, codes, and metadata used by filters."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,10 +10,10 @@ from jaxhash.search.index.scan import Scan
 
 
 class Rows:
-    """Items in the order of their ids; never changed, so that a search may go on beside a change.
+    """Items in the order of their ids; immutable, so that a change does not disturb a search.
 
     Attributes:
-      ids: [n] texts, ascending.
+      ids: object [n], strings in ascending order.
       codes: uint8 [n bytes].
     """
 
@@ -21,16 +21,16 @@ class Rows:
         """Takes ids (object [n]), codes (uint8 [n bytes]) and columns of metadata read so far."""
         self.ids, self.codes = ids, codes
         self._columns = columns
-        self._scan = None
+        self._scan: Scan | None = None
 
     @classmethod
     def of(cls, pairs: Sequence[tuple[str, bytes]], size: int) -> "Rows":
-        """Makes rows of (id, code of `size` bytes), which come in the order of their ids."""
+        """Creates rows from pairs of an id and a code of `size` bytes, in the order of ids."""
         codes = np.frombuffer(b"".join(code for _, code in pairs), np.uint8).reshape(-1, size)
         return cls(_texts([id for id, _ in pairs]), codes, {})
 
     def scan(self) -> Scan:
-        """Returns a scan over all rows, made at the first call."""
+        """Returns a scan over all rows, created at the first call."""
         if self._scan is None:
             self._scan = Scan(self.codes)
         return self._scan
@@ -39,8 +39,9 @@ class Rows:
         """Finds the rows whose metadata has all the given values.
 
         Args:
-          where: names to values.
-          read: gives the metadata of all rows as JSON, in order; called if a name is new.
+          where: values by name.
+          read: returns the metadata of all rows as JSON, in order; called for a name that no filter
+            had before.
 
         Returns:
           int64 [hits] rows, ascending.
@@ -56,7 +57,7 @@ class Rows:
         return np.flatnonzero(mask)
 
     def changed(self, gone: Sequence[str], items: Sequence[Item]) -> "Rows":
-        """Returns rows without those `gone`, and with `items` added or in the place of their ids.
+        """Returns rows without the ids `gone`, and with `items` added or replaced.
 
         >>> rows = Rows.of([("a", b"1"), ("c", b"2")], 1)
         >>> items = [Item("b", np.array([51], np.uint8), {})]
@@ -83,7 +84,7 @@ class Rows:
 
 
 class _Column:
-    """One name of the metadata: each value as a number, -1 where an item has none."""
+    """The values of one name of the metadata, numbered; -1 where an item has none."""
 
     def __init__(self, numbers: np.ndarray, known: dict[str, int]):
         self._numbers, self._known = numbers, known

@@ -1,4 +1,4 @@
-"""Codes in memory and an exact scan over them: FAISS counts the bits, ties go to the first row."""
+"""An exact scan over codes in memory with FAISS; ties are ordered by row."""
 
 import numpy as np
 
@@ -6,15 +6,15 @@ from jaxhash.errors import UserError
 from jaxhash.metrics import hamming
 
 FAST_BYTES = (4, 8, 16, 32, 64)  # code lengths that FAISS has fast kernels for
-SPARE = 64  # neighbours looked at beyond k, to see where the ties at the k-th distance end
+SPARE = 64  # further neighbours that are searched, to find the end of ties at the k-th distance
 CHUNK = 1 << 16
 
 
 class Scan:
-    """Codes of one length, searched whole.
+    """Codes of one length, all compared with each query.
 
-    Hits are in the order of distance, and of row among equal distances. FAISS promises no order
-    among ties, so the ones at the k-th distance are chosen here.
+    Hits are in the order of distance, and of row among equal distances. FAISS does not define an
+    order among ties, so those at the k-th distance are selected here.
     """
 
     def __init__(self, codes: np.ndarray):
@@ -25,14 +25,14 @@ class Scan:
         self._index.add(_pad(codes))
 
     def nearest(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Finds the k nearest rows, or all where there are fewer.
+        """Finds the k nearest rows, or all rows where there are fewer.
 
         Args:
           queries: uint8 [q bytes].
-          k: how many.
+          k: number of neighbours.
 
         Returns:
-          distances int32 [q k] and rows int64 [q k].
+          distances in bits, int32 [q k], and rows, int64 [q k].
 
         >>> codes = np.array([[1], [0], [3], [1]], np.uint8)
         >>> distance, row = Scan(codes).nearest(np.array([[1]], np.uint8), 3)
@@ -49,7 +49,7 @@ class Scan:
         order = np.lexsort((row, distance))
         distance, row = (np.take_along_axis(x, order, axis=1) for x in (distance, row))
         last = distance[:, k - 1]
-        # Where even the spare neighbours are tied, others may be, in earlier rows.
+        # Where even the last spare neighbour is tied, earlier rows that were not found may be too.
         for query in np.flatnonzero((distance[:, -1] == last) & (wide < count)):
             nearer = np.searchsorted(distance[query], last[query])
             tied = self._first_at(queries[query], last[query], k - nearer)
@@ -57,10 +57,14 @@ class Scan:
         return distance[:, :k], row[:, :k]
 
     def within(self, queries: np.ndarray, radius: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Finds all rows at most `radius` bits from each query.
+        """Finds all rows within `radius` bits of each query.
+
+        Args:
+          queries: uint8 [q bytes].
+          radius: in bits.
 
         Returns:
-          for each query, distances int32 [hits] and rows int64 [hits].
+          for each query, distances in bits, int32 [hits], and rows, int64 [hits].
 
         >>> codes = np.array([[3], [7], [1]], np.uint8)
         >>> [(distance, row)] = Scan(codes).within(np.array([[1]], np.uint8), 1)
@@ -69,7 +73,7 @@ class Scan:
         """
         if not len(self._codes) or not len(queries) or radius < 0:
             return [(np.zeros(0, np.int32), np.zeros(0, np.int64)) for _ in queries]
-        # FAISS finds what is strictly nearer, and its kernels take an int32.
+        # FAISS finds what is strictly nearer, and takes the bound as an int32.
         bound = min(radius, 8 * self._codes.shape[1]) + 1
         limits, distance, row = self._index.range_search(_pad(queries), bound)
         found = []
@@ -80,7 +84,7 @@ class Scan:
         return found
 
     def _first_at(self, query: np.ndarray, distance: int, count: int) -> np.ndarray:
-        """Finds the first `count` rows at a distance; there are as many."""
+        """Finds the first `count` rows at a distance, of which there are at least as many."""
         found = np.zeros(0, np.int64)
         for start in range(0, len(self._codes), CHUNK):
             block = hamming.distances(query[None], self._codes[start : start + CHUNK])[0]
@@ -91,7 +95,7 @@ class Scan:
 
 
 def padded_bytes(size: int) -> int:
-    """Returns the length that codes of `size` bytes are filled up to.
+    """Returns the length in bytes to which codes of `size` bytes are padded.
 
     >>> padded_bytes(6), padded_bytes(100)
     (8, 104)
@@ -113,6 +117,6 @@ def _faiss():
         raise UserError(
             "image search needs FAISS, which is not installed: pip install 'jaxhash[search]'"
         ) from None
-    # Its threads wait for one another spinning: on a busy machine two are slower than one.
+    # Its threads synchronise by spinning: on a busy machine two are slower than one.
     faiss.omp_set_num_threads(1)
     return faiss

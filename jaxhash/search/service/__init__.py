@@ -1,1 +1,1 @@
-"""Image search over HTTP."""
+"""The HTTP service of image search, with FastAPI."""

@@ -1,6 +1,6 @@
-"""Image search over HTTP: the page, the routes, health and metrics, behind a guard.
+"""The FastAPI application: the page, the routes, health and metrics, behind the middleware.
 
-`jaxhash.search.service.server` puts it on a port.
+`jaxhash.search.service.server` runs it on a port.
 """
 
 import contextlib
@@ -10,14 +10,14 @@ from pathlib import Path
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse
-from fastapi.security import HTTPBearer
 from fastapi.staticfiles import StaticFiles
 
 from jaxhash.errors import UserError
 from jaxhash.search.index.interface import Index
+from jaxhash.search.service.access import BEARER, Access
 from jaxhash.search.service.batching import Busy
-from jaxhash.search.service.metrics import Meters
-from jaxhash.search.service.middleware import Access, Guard, Limits
+from jaxhash.search.service.metrics import Metrics
+from jaxhash.search.service.middleware import Guard, Limits
 from jaxhash.search.service.network import Network
 from jaxhash.search.service.routes import router
 from jaxhash.search.service.schemas import Health, Problem, problems
@@ -26,7 +26,7 @@ from jaxhash.search.service.thumbnails import Pictures
 from jaxhash.search.service.uploads import Refused
 
 LOG = logging.getLogger(__name__)
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parents[1] / "page"
 
 
 def create_app(
@@ -37,14 +37,14 @@ def create_app(
     access: Access = Access(),  # noqa: B008  a tuple: nothing can change it
     limits: Limits = Limits(),  # noqa: B008
 ) -> FastAPI:
-    """Builds the service.
+    """Builds the application.
 
     Args:
       network: the one that the codes of the index come from.
-      index: taken over; closed when the service stops.
+      index: owned by the application from now on, and closed when it stops.
       pictures: of its items.
-      access: who may ask.
-      limits: what they may ask.
+      access: who may send requests.
+      limits: of requests.
 
     Raises:
       UserError: the index holds codes of another length than the network's.
@@ -54,9 +54,9 @@ def create_app(
             f"the index holds codes of {index.bits} bits, the network makes {network.bits}: index "
             "the pictures with this network"
         )
-    meters = Meters()
-    searcher = Searcher(network, index, pictures, limits, meters)
-    meters.watch("jaxhash_images", "Images in the index", index.count)
+    metrics = Metrics()
+    searcher = Searcher(network, index, pictures, limits, metrics)
+    metrics.watch("jaxhash_images", "Images in the index", index.count)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI):
@@ -73,22 +73,23 @@ def create_app(
         redoc_url=None,
     )
     app.state.searcher = searcher
-    app.add_middleware(Guard, access=access, limits=limits, meters=meters)
-    bearer = [Depends(HTTPBearer(auto_error=False))] if access.token else []
+    app.add_middleware(Guard, access=access, limits=limits, metrics=metrics)
+    # The middleware checks the token, before it reads a body; here it is declared for OpenAPI.
+    bearer = [Depends(BEARER)] if access.token else []
     app.include_router(router, dependencies=bearer)
 
     @app.get("/health", responses={503: {"model": Problem}})
     async def health() -> Health:
-        """Says that the service answers, and its index too."""
+        """Reports that the service and its index respond."""
         await searcher.on_index(index.get, ["-"])
         return Health()
 
     @app.get(
         "/metrics", response_class=PlainTextResponse, dependencies=bearer, responses=problems()
     )
-    async def metrics() -> str:
-        """Tells Prometheus what was counted."""
-        return await searcher.on_index(meters.text)
+    async def prometheus() -> str:
+        """Returns the metrics in Prometheus' text format."""
+        return await searcher.on_index(metrics.text)
 
     app.mount("/", StaticFiles(directory=PAGE, html=True))
     _answer_failures(app)
@@ -96,7 +97,7 @@ def create_app(
 
 
 def _answer_failures(app: FastAPI) -> None:
-    """Gives every refusal one shape: {"detail": one line}."""
+    """Gives every error response one form: {"detail": one line}."""
 
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> JSONResponse:

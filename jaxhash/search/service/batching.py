@@ -1,4 +1,4 @@
-"""Many small requests, few large calls: what waits together is worked on together."""
+"""Batches single requests into calls of a function, for a network or an index."""
 
 import asyncio
 import contextlib
@@ -11,14 +11,14 @@ Answer = TypeVar("Answer")
 
 
 class Busy(Exception):
-    """More is waiting than will be done soon."""
+    """The queue is full."""
 
 
 class Batcher(Generic[Asked, Answer]):
-    """Collects single requests into calls of `work`, one call at a time, in one thread.
+    """Batches single requests into calls of `work`, one call at a time, in one thread.
 
-    While a call runs, requests gather for the next one; only a request that finds the thread idle
-    waits for company, and not for long.
+    Requests that arrive during a call form the next batch. Only a request that arrives when the
+    thread is idle waits for others, for at most `max_wait` seconds.
     """
 
     def __init__(
@@ -30,21 +30,21 @@ class Batcher(Generic[Asked, Answer]):
         max_queue: int = 256,
         thread: ThreadPoolExecutor,
     ):
-        """Describes the work; nothing runs before `run`.
+        """Nothing runs before `run`.
 
         Args:
-          work: answers requests, in their order.
+          work: maps requests to answers, in their order.
           max_batch: requests in one call.
-          max_wait: seconds that the first of a batch waits for others.
-          max_queue: requests that may wait; beyond, they are refused.
-          thread: of one worker; several batchers may share it, and take turns.
+          max_wait: seconds that the first request of a batch waits for others.
+          max_queue: requests that may wait; more are refused with `Busy`.
+          thread: an executor of one worker; several batchers may share it.
         """
         self._work, self._thread = work, thread
         self._max_batch, self._max_wait = max_batch, max_wait
         self._waiting: asyncio.Queue[tuple[Asked, asyncio.Future]] = asyncio.Queue(max_queue)
 
     async def ask(self, asked: Asked) -> Answer:
-        """Returns the answer to one request; raises Busy where too many wait."""
+        """Returns the answer to one request; raises Busy if the queue is full."""
         answer = asyncio.get_running_loop().create_future()
         try:
             self._waiting.put_nowait((asked, answer))
@@ -54,7 +54,7 @@ class Batcher(Generic[Asked, Answer]):
 
     @contextlib.asynccontextmanager
     async def run(self):
-        """Works while the context is open."""
+        """Processes requests while the context is open."""
         worker = asyncio.create_task(self._run())
         try:
             yield self
@@ -71,7 +71,8 @@ class Batcher(Generic[Asked, Answer]):
                 await asyncio.sleep(self._max_wait)
             while len(batch) < self._max_batch and not self._waiting.empty():
                 batch.append(self._waiting.get_nowait())
-            batch = [(asked, answer) for asked, answer in batch if not answer.done()]  # who left
+            # Without clients that have left.
+            batch = [(asked, answer) for asked, answer in batch if not answer.done()]
             if not batch:
                 continue
             try:

@@ -1,4 +1,4 @@
-"""What the service counts, for Prometheus."""
+"""The Prometheus metrics of the service."""
 
 from collections.abc import Callable
 
@@ -13,22 +13,23 @@ from prometheus_client import (
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
+METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
 
 
-class Meters:
-    """Counters of one service; each service has its own.
+class Metrics:
+    """Metrics of one service, in a registry of its own.
 
     Attributes:
-      batch: how many pictures went into one call of the network.
+      batch: histogram of the number of pictures in one call of the network.
     """
 
     def __init__(self):
-        """Starts at nothing."""
+        """Registers the metrics, all at zero."""
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._seconds = Histogram(
             "jaxhash_request_seconds",
-            "Time from a request to the end of its answer",
+            "Time from a request to the end of its response",
             ["route"],
             buckets=SECONDS,
             registry=self._registry,
@@ -47,17 +48,14 @@ class Meters:
         )
 
     def answered(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Counts one request."""
+        """Counts one request, and the seconds until the end of its response."""
         self._seconds.labels(route).observe(seconds)
         self._requests.labels(route, method if method in METHODS else "other", status).inc()
 
     def watch(self, name: str, description: str, value: Callable[[], float]) -> None:
-        """Adds a gauge that is read whenever somebody asks."""
+        """Adds a gauge whose value is read at each scrape."""
         Gauge(name, description, registry=self._registry).set_function(value)
 
     def text(self) -> str:
-        """Returns everything in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         return generate_latest(self._registry).decode()
-
-
-METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")

@@ -1,4 +1,4 @@
-"""The trained network as a service uses it: few pictures at a time, compiled once."""
+"""The trained network of the service: compiled for a few batch sizes, on one device."""
 
 from collections.abc import Sequence
 
@@ -7,28 +7,28 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from jaxhash.data.images import decoder
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.encoder import ImageEncoder
-from jaxhash.search.service import uploads
 
 OVERLAY_SIDE = 512
 OPACITY = 200  # of 255, where attention is strongest
 
 
 class Network:
-    """Turns pictures into codes and attention maps, on one device.
+    """Computes codes and attention maps of pictures.
 
     Attributes:
       bits: k.
-      nodes: where attention shows where it looks; empty where the network has none.
-      max_batch: pictures in one call.
+      nodes: of the backbone that have an attention map, in its order; may be empty.
+      max_batch: the largest number of pictures in one call.
     """
 
     def __init__(self, encoder: ImageEncoder, max_batch: int = 32):
         """Copies the weights to the device."""
         self.bits = encoder.bits
         self.max_batch = max_batch
-        self._shape = (encoder.size, encoder.channels)
+        self._shape = (encoder.size, encoder.size, encoder.channels)
         self.nodes = encoder.nodes
         self._replicas = Replicas(1)
         self._variables = self._replicas.replicate(encoder.variables)
@@ -36,13 +36,12 @@ class Network:
         self._attend = self._replicas.map(encoder.attend)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
-        """Makes what the network reads of a picture, uint8 [h w c]."""
-        return uploads.prepare(image, *self._shape)
+        """Converts a picture to what the network reads, uint8 [h w c]."""
+        return decoder.to_array(image, self._shape)
 
     def warm_up(self) -> None:
-        """Compiles for every size of batch, so that no request has to wait for it."""
-        size, channels = self._shape
-        blank = np.zeros((size, size, channels), np.uint8)
+        """Compiles for every batch size, so that no request waits for it."""
+        blank = np.zeros(self._shape, np.uint8)
         count = 1
         while count < 2 * self.max_batch:
             self.codes([blank] * min(count, self.max_batch))
@@ -51,24 +50,28 @@ class Network:
             self._call(self._attend, blank[None])
 
     def codes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Encodes pictures [h w c]; fills their number up to a power of two, for few compilations.
+        """Encodes pictures; their number is padded to a power of two, for few compilations.
+
+        Args:
+          pictures: n arrays uint8 [h w c], from `prepare`; at most `max_batch`.
 
         Returns:
-          uint8 [n ceil(k/8)], packed.
+          packed codes, uint8 [n ceil(k/8)].
         """
         count = min(1 << (len(pictures) - 1).bit_length(), self.max_batch)
         filled = np.stack([*pictures, *[pictures[0]] * (count - len(pictures))])
         return self._call(self._encode, filled)[: len(pictures)]
 
     def overlay(self, picture: np.ndarray, width: int, height: int) -> Image.Image:
-        """Draws where the network looks, to be laid over a picture.
+        """Draws the last attention map of a picture, as an overlay.
 
         Args:
-          picture: [h w c], from `prepare`.
-          width, height: of the original, for the proportions.
+          picture: uint8 [h w c], from `prepare`.
+          width, height: of the original in pixels, for the proportions.
 
         Returns:
-          RGBA: bright and opaque where its last attention counts most, clear where least.
+          RGBA, 512 pixels at the longer side: bright and opaque where attention is strongest,
+          transparent where it is weakest.
         """
         weights = self._call(self._attend, picture[None])[self.nodes[-1]][0]
         shown = (weights - weights.min()) / (np.ptp(weights) or 1.0)

@@ -1,71 +1,30 @@
-"""What can be asked of the service, under /api/."""
+"""The routes of the HTTP interface, under /api/."""
 
 import hashlib
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Request, UploadFile
+from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import Json
 
 from jaxhash.search.index.interface import ID_LENGTH, OWN, Index, Item, possible, shown
-from jaxhash.search.service import schemas, uploads
+from jaxhash.search.service import schemas
+from jaxhash.search.service.parameters import MAX_HITS, Id, Upload, Wanted, Where, Work
 from jaxhash.search.service.schemas import PICTURES, problems
 from jaxhash.search.service.searcher import Query as Asked
 from jaxhash.search.service.searcher import Searcher
 from jaxhash.search.service.thumbnails import encoded
 
-MAX_HITS = 1000
-LOOKS, SAMPLE = 50, 20  # `about` looks at the metadata of so many items at so many places
-LAST = "\U0010ffff"  # comes after whatever a file is called
-NAMES = 16  # of metadata of an added picture
+LOOKS, SAMPLE = 50, 20  # `about` reads metadata at 50 places of the index, 20 items at each
+LAST = "\U0010ffff"  # sorts after all names of files
+NAMES = 16  # names in the metadata of an added picture
 
 router = APIRouter(prefix="/api")
 
 
-def searcher(request: Request) -> Searcher:
-    """Gives a route what does the work."""
-    return request.app.state.searcher
-
-
-def filters(
-    where: Annotated[
-        list[str], Query(description="name=value of metadata; of several, all must hold.")
-    ] = [],  # noqa: B006  FastAPI copies it
-) -> dict[str, str]:
-    """Reads the filter of a request."""
-    pairs = [pair.partition("=") for pair in where]
-    if not all(name and equals for name, equals, _ in pairs):
-        raise HTTPException(422, "where: expected name=value")
-    return {name: value for name, _, value in pairs}
-
-
-Work = Annotated[Searcher, Depends(searcher)]
-Where = Annotated[dict[str, str], Depends(filters)]
-Id = Annotated[str, Query(min_length=1, max_length=ID_LENGTH)]
-Upload = Annotated[UploadFile, File(description=f"{uploads.ACCEPTED.capitalize()}.")]
-
-
-def wanted(
-    work: Work,
-    where: Where,
-    k: Annotated[int, Query(ge=1, le=MAX_HITS, description="How many, the nearest.")] = 20,
-    radius: Annotated[
-        int | None, Query(ge=0, le=4096, description="Instead: all that differ in no more bits.")
-    ] = None,
-) -> Callable[[bytes], Asked]:
-    """Reads what a search asks for besides the code."""
-    if radius is not None:
-        k, radius = MAX_HITS, min(radius, work.index.bits)
-    return lambda code: Asked(code, k, radius, tuple(sorted(where.items())))
-
-
-Wanted = Annotated[Callable[[bytes], Asked], Depends(wanted)]
-
-
 @router.get("/about", responses=problems())
 async def about(work: Work) -> schemas.About:
-    """Says what this service is, and what it accepts."""
+    """Describes the network, the index, and the limits of this service."""
     count = await work.on_index(work.index.count)
     found = await work.on_index(_sample, work.index)
     return schemas.About(
@@ -82,14 +41,14 @@ async def about(work: Work) -> schemas.About:
 
 @router.post("/search", responses=problems(400, 415))
 async def search(image: Upload, work: Work, asked: Wanted) -> schemas.Found:
-    """Finds what looks like a picture that you send."""
+    """Finds pictures similar to an uploaded one."""
     _, prepared = await work.decode(image.file)
     return await _find(work, asked((await work.code(prepared)).tobytes()))
 
 
 @router.get("/similar", responses=problems(404))
 async def similar(id: Id, work: Work, asked: Wanted) -> schemas.Found:
-    """Finds what looks like a picture of the collection, itself among it."""
+    """Finds pictures similar to one of the collection, which is among the hits."""
     item = await _item(work, id)
     return await _find(work, asked(item.code.tobytes()))
 
@@ -101,7 +60,7 @@ async def browse(
     after: Annotated[str, Query(max_length=ID_LENGTH)] = "",
     limit: Annotated[int, Query(ge=1, le=MAX_HITS)] = 60,
 ) -> schemas.Page:
-    """Lists the collection in the order of ids, a page at a time."""
+    """Lists the collection in the order of ids, one page at a time."""
     items = await work.on_index(work.index.items, after, limit + 1, where or None)
     shown = [schemas.Item.of(item) for item in items[:limit]]
     return schemas.Page(items=shown, next=shown[-1].id if len(items) > limit else None)
@@ -113,14 +72,14 @@ async def add(
     work: Work,
     id: Annotated[
         str | None,
-        Form(min_length=1, max_length=ID_LENGTH, description="Default: made of its content."),
+        Form(min_length=1, max_length=ID_LENGTH, description="Default: derived from the content."),
     ] = None,
     metadata: Annotated[
         Json[dict[str, str]] | None,
-        Form(max_length=4096, description="A JSON object of texts."),
+        Form(max_length=4096, description="A JSON object whose values are strings."),
     ] = None,
 ) -> schemas.Item:
-    """Adds a picture to the collection; one whose id is there already takes its place."""
+    """Adds a picture to the collection, or replaces the one of this id."""
     metadata = metadata or {}
     if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
         raise HTTPException(422, f"metadata: expected at most {NAMES} names, none with {OWN} first")
@@ -147,7 +106,7 @@ async def item(id: Id, work: Work) -> schemas.Item:
 
 @router.delete("/item", responses=problems(404))
 async def delete(id: Id, work: Work) -> schemas.Deleted:
-    """Deletes a picture from the collection; a file in the folder that was indexed stays."""
+    """Deletes a picture from the collection; a file of the indexed folder is not deleted."""
 
     def forget() -> int:
         count = work.index.delete([id])
@@ -164,7 +123,7 @@ async def delete(id: Id, work: Work) -> schemas.Deleted:
 async def picture(
     id: Id, work: Work, side: Annotated[int, Query(ge=16, le=1024)] = 256
 ) -> Response:
-    """Returns a picture of the collection, made small enough for a square of `side` pixels."""
+    """Returns a picture of the collection, reduced to fit a square of `side` pixels."""
     await _item(work, id)
     found = await work.on_pictures(work.pictures.thumbnail, id, side)
     if found is None:
@@ -177,14 +136,14 @@ async def picture(
     "/attention", response_class=Response, responses={**PICTURES, **problems(400, 404, 415)}
 )
 async def attention(image: Upload, work: Work) -> Response:
-    """Shows where the network looks in a picture: a PNG to be laid over it."""
+    """Returns the attention map of an uploaded picture: a PNG to be laid over it."""
     _check_attention(work)
     return await _overlay(work, *await work.decode(image.file))
 
 
 @router.get("/attention", response_class=Response, responses={**PICTURES, **problems(404)})
 async def attention_of(id: Id, work: Work) -> Response:
-    """Shows where the network looks in a picture of the collection."""
+    """Returns the attention map of a picture of the collection: a PNG to be laid over it."""
     _check_attention(work)
     await _item(work, id)
     found = await work.on_pictures(work.pictures.read, id)
@@ -195,11 +154,11 @@ async def attention_of(id: Id, work: Work) -> Response:
 
 def _check_attention(work: Searcher) -> None:
     if not work.network.nodes:
-        raise HTTPException(404, "this network has no attention to show")
+        raise HTTPException(404, "this network has no attention maps")
 
 
 def _sample(index: Index) -> dict[str, set[str]]:
-    """Looks at some metadata: of ids that are paths, into each of the first folders."""
+    """Reads some metadata; of ids that are paths, from each of the first folders."""
     found: dict[str, set[str]] = {}
     after = ""
     for _ in range(LOOKS):

@@ -1,4 +1,4 @@
-"""What the service says, as JSON."""
+"""Schemas of the responses, as JSON."""
 
 from typing import Any
 
@@ -16,28 +16,28 @@ class Item(BaseModel):
 
     @classmethod
     def of(cls, item: interface.Item) -> "Item":
-        """Converts from the index."""
+        """Converts an item of the index."""
         return cls(
             id=item.id, code=item.code.tobytes().hex(), metadata=interface.shown(item.metadata)
         )
 
 
 class Hit(Item):
-    """A picture that was found."""
+    """An item that a search found."""
 
     distance: int = Field(description="How many bits differ from the query's code.")
 
 
 class Found(BaseModel):
-    """What a search found, nearest first; equal distances in the order of ids."""
+    """The result of a search: hits in the order of distance, and of id among equal distances."""
 
     code: str = Field(description="The query's bits as hexadecimal digits.")
     hits: list[Hit]
-    total: int = Field(description="How many there are; more than `hits` where a radius has many.")
+    total: int = Field(description="Number of all hits; `hits` holds no more than 1000 of them.")
 
     @classmethod
     def of(cls, code: bytes, hits: list[interface.Hit], most: int) -> "Found":
-        """Converts from the index; keeps `most` hits."""
+        """Converts hits of the index, of which the first `most` are kept."""
         shown = [
             Hit(distance=int(hit.distance), **Item.of(hit.item).model_dump()) for hit in hits[:most]
         ]
@@ -48,16 +48,16 @@ class Page(BaseModel):
     """A part of the collection, in the order of ids."""
 
     items: list[Item]
-    next: str | None = Field(description="What to give as `after` for more; null at the end.")
+    next: str | None = Field(description="`after` of the next page; null on the last one.")
 
 
 class About(BaseModel):
-    """What this service is, and what it accepts."""
+    """The network, the index, and the limits of this service."""
 
     model: str
     bits: int
     images: int
-    attention: bool = Field(description="Whether the network can show where it looks.")
+    attention: bool = Field(description="Whether the network has attention maps.")
     metadata: dict[str, list[str]] = Field(description="Names of metadata, and some values.")
     max_bytes: int
     max_pixels: int
@@ -65,25 +65,25 @@ class About(BaseModel):
 
 
 class Deleted(BaseModel):
-    """How many items were deleted."""
+    """The number of items deleted."""
 
     deleted: int
 
 
 class Health(BaseModel):
-    """The service answers."""
+    """The service responds."""
 
     status: str = "ok"
 
 
 class Problem(BaseModel):
-    """Why a request was refused."""
+    """The reason why a request was refused."""
 
     detail: str = Field(description="One line: what was wrong, and what was expected.")
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describes the refusals of a route for OpenAPI, with those that any route may give."""
+    """Describes the error responses of a route for OpenAPI, and those that every route may give."""
     return {status: {"model": Problem} for status in (*statuses, 401, 403, 408, 413, 422, 429)}
 
 

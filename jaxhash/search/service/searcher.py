@@ -1,4 +1,4 @@
-"""The work behind the service: decode, encode, find; each in its own threads."""
+"""Decoding, encoding and searching for the service, each in threads of its own."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from PIL import Image
 from jaxhash.search.index.interface import Hit, Index
 from jaxhash.search.service import uploads
 from jaxhash.search.service.batching import Batcher
-from jaxhash.search.service.metrics import Meters
+from jaxhash.search.service.metrics import Metrics
 from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.network import Network
 from jaxhash.search.service.thumbnails import Pictures
@@ -23,9 +23,9 @@ DECODERS = 4
 
 
 class Query(NamedTuple):
-    """What to find: the `k` nearest to a code, or all within `radius`; see `Index`.
+    """A query: the `k` items nearest to a code, or all within `radius` bits; see `Index`.
 
-    where: (name, value) pairs, sorted.
+    where: (name, value) pairs that the metadata of hits must have, sorted.
     """
 
     code: bytes
@@ -35,31 +35,35 @@ class Query(NamedTuple):
 
 
 class Searcher:
-    """One network, one index and their pictures, for many clients at once.
+    """A network, an index and its pictures, for many clients at once.
 
-    The network has a thread to itself and so has the index: a call of either serves all that came
-    while the one before ran. Decoding has a few threads, which bounds the memory that it takes.
+    The network has a thread of its own and so has the index; one call of either serves all requests
+    that arrived during the previous one. Decoding has a few threads, which bounds its memory.
 
     Attributes:
+      network: encodes.
       index: only to be used through `on_index`.
-      pictures, network, limits: see there.
+      pictures: of the index.
+      limits: of requests.
     """
 
     def __init__(
-        self, network: Network, index: Index, pictures: Pictures, limits: Limits, meters: Meters
+        self, network: Network, index: Index, pictures: Pictures, limits: Limits, metrics: Metrics
     ):
-        """Puts the parts together; nothing runs before `run`."""
+        """Nothing runs before `run`."""
         self.network, self.index, self.pictures = network, index, pictures
-        self.limits, self._meters = limits, meters
+        self.limits, self._metrics = limits, metrics
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "decode")
         self._on_device = ThreadPoolExecutor(1, "network")
         self._on_index = ThreadPoolExecutor(1, "index")
-        self._codes = Batcher(self._encode, max_batch=network.max_batch, thread=self._on_device)
+        self._codes: Batcher[np.ndarray, np.ndarray] = Batcher(
+            self._encode, max_batch=network.max_batch, thread=self._on_device
+        )
         self._hits = Batcher(self._find, thread=self._on_index)
 
     @contextlib.asynccontextmanager
     async def run(self):
-        """Works while the context is open; closes the index behind it."""
+        """Serves requests while the context is open; closes the index at its end."""
         await self._in(self._on_device, self.network.warm_up)
         async with self._codes.run(), self._hits.run():
             yield
@@ -68,7 +72,11 @@ class Searcher:
             threads.shutdown()
 
     async def decode(self, file: BinaryIO) -> tuple[Image.Image, np.ndarray]:
-        """Reads an upload: the picture, and what the network reads of it; raises `Refused`."""
+        """Decodes an upload; raises `Refused`.
+
+        Returns:
+          the picture, and what the network reads of it, uint8 [h w c].
+        """
 
         def work() -> tuple[Image.Image, np.ndarray]:
             image = uploads.read(file, self.limits.max_pixels)
@@ -77,36 +85,36 @@ class Searcher:
         return await self._in(self._decoders, work)
 
     async def code(self, prepared: np.ndarray) -> np.ndarray:
-        """Encodes one picture, together with whatever else waits; raises `Busy`."""
+        """Encodes a picture, uint8 [h w c] to [ceil(k/8)], batched with others; raises `Busy`."""
         return await self._codes.ask(prepared)
 
     async def find(self, query: Query) -> list[Hit]:
-        """Answers a query, together with whatever else waits; raises `Busy`."""
+        """Answers a query, batched with others; raises `Busy`."""
         return await self._hits.ask(query)
 
     async def overlay(self, image: Image.Image, prepared: np.ndarray) -> Image.Image:
-        """Draws where the network looks in a picture."""
+        """Draws the attention map of a picture, see `Network.overlay`."""
         return await self._in(
             self._on_device, lambda: self.network.overlay(prepared, image.width, image.height)
         )
 
     async def on_index(self, work: Callable[..., Result], *args) -> Result:
-        """Calls something in the thread of the index."""
+        """Calls a function in the thread of the index."""
         return await self._in(self._on_index, work, *args)
 
     async def on_pictures(self, work: Callable[..., Result], *args) -> Result:
-        """Calls something that decodes or encodes pictures."""
+        """Calls a function in the threads that decode and encode pictures."""
         return await self._in(self._decoders, work, *args)
 
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., Result], *args) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
 
-    def _encode(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        self._meters.batch.observe(len(pictures))
-        return self.network.codes(pictures)
+    def _encode(self, pictures: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+        self._metrics.batch.observe(len(pictures))
+        return list(self.network.codes(pictures))
 
     def _find(self, queries: Sequence[Query]) -> list[list[Hit]]:
-        """Answers those that ask for the same, of different codes, in one call of the index."""
+        """Answers queries; those that differ in their code alone share one call of the index."""
         alike: dict[tuple, list[int]] = {}
         for place, query in enumerate(queries):
             alike.setdefault(query[1:], []).append(place)

@@ -1,4 +1,4 @@
-"""Puts the service on a port, and takes it off again."""
+"""Runs the service on a port until it is stopped."""
 
 import contextlib
 import ipaddress
@@ -9,8 +9,9 @@ import uvicorn
 from jaxhash.encoders.encoder import ImageEncoder
 from jaxhash.errors import UserError
 from jaxhash.search.index.interface import Index
+from jaxhash.search.service.access import Access
 from jaxhash.search.service.app import create_app
-from jaxhash.search.service.middleware import Access, Limits
+from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.network import Network
 from jaxhash.search.service.thumbnails import Pictures
 
@@ -28,19 +29,19 @@ def serve(
     token: str | None = None,
     limits: Limits = Limits(),  # noqa: B008  a tuple: nothing can change it
 ) -> None:
-    """Serves until SIGINT or SIGTERM; requests that are being answered are answered first.
+    """Serves until SIGINT or SIGTERM; requests in progress are completed first.
 
     Args:
       encoder: the network that the codes of the index come from.
-      index: taken over, and closed at the end.
+      index: owned by the service from now on, and closed at the end.
       pictures: of its items.
       host: address to listen on.
-      port: 0 takes any that is free.
-      token: clients must send it; needed wherever other machines can connect.
-      limits: what clients may ask.
+      port: 0 takes a free one.
+      token: that clients must send; required where other machines can connect.
+      limits: of requests.
 
     Raises:
-      UserError: the address cannot be had, or others can reach it and there is no token.
+      UserError: the address is not available, or other machines can connect and there is no token.
     """
     access = check_access(host, token)
     app = create_app(Network(encoder), index, pictures, access=access, limits=limits)
@@ -55,12 +56,12 @@ def serve(
             server_header=False,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        with contextlib.suppress(KeyboardInterrupt):  # uvicorn stops in good order, then raises it
+        with contextlib.suppress(KeyboardInterrupt):  # uvicorn shuts down, then raises it
             uvicorn.Server(config).run([listening])
 
 
 def check_access(host: str, token: str | None) -> Access:
-    """Decides who may ask a service that listens on `host`.
+    """Decides who may use a service that listens on `host`.
 
     Raises:
       UserError: other machines can connect, and there is no token; or it is empty.

@@ -3,16 +3,17 @@
 import os
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from jaxhash.data import datasets, protocols
 from jaxhash.encoders.batches import compiled
 from jaxhash.errors import UserError
-from jaxhash.search.collection import sources, workers
+from jaxhash.search.collection import prepared, sources, workers
 from jaxhash.search.collection.collect import collect
 from jaxhash.search.index.embedded import Embedded
 from jaxhash.search.index.interface import shown
-from jaxhash.search.service import uploads
 from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 
@@ -20,10 +21,10 @@ from tests.search import small
 class Collection:
     """A folder of pictures, its index, and a count of what is encoded."""
 
-    def __init__(self, folder, encoder):
+    def __init__(self, folder, encoder, batch=4):
         self.folder, self.encoder, self.encoded = folder / "pictures", encoder, 0
         self.index = Embedded(folder / "index", small.BITS, encoder.identity())
-        self._encode = compiled(encoder, 4)
+        self._encode = compiled(encoder, batch)
 
     def save(self, id, seed, size=(24, 16)):
         path = self.folder / id
@@ -38,12 +39,12 @@ class Collection:
     def collect(self, images=None, data_dir=None, **options):
         origin = sources.find(str(images or self.folder), data_dir)
         channels = len(self.encoder.augment.mean)
-        options = {"size": 8, "channels": channels, "batch_size": 4} | options
+        options = {"size": small.SIZE, "channels": channels, "batch_size": 4} | options
         return collect(origin, self.index, self.encode, **options)
 
     def check(self, id, seed, size=(24, 16)):
         """Says whether the code of an item is that of a picture."""
-        pixels = uploads.prepare(small.picture(seed, size), 8, 3)
+        pixels = small.pixels_of(small.picture(seed, size))
         [item] = self.index.get([id])
         return (item.code == self._encode(pixels[None])[0]).all()
 
@@ -107,8 +108,8 @@ def test_damaged_files_are_skipped_and_told(collection):
     (collection.folder / "a/cut.bmp").write_bytes(whole[:300])
     (collection.folder / "a/empty.jpg").write_bytes(b"")
     (collection.folder / "a/text.png").write_text("not a picture")
-    (collection.folder / "a/.hidden.png").write_text("not looked at")
-    (collection.folder / "a/notes.txt").write_text("not looked at")
+    (collection.folder / "a/.hidden.png").write_text("left out")
+    (collection.folder / "a/notes.txt").write_text("counted, but no picture")
     (collection.folder / "a" / ("a" * 200)).mkdir()
     os.symlink("nowhere", collection.folder / "a/link.jpg")
     bad_name = os.fsencode(collection.folder / "a") + b"/\xff.png"
@@ -196,11 +197,11 @@ def test_a_manifest_gives_metadata(collection):
         ("file,label\na.png,cat\n", "no column 'path'; the columns are file, label"),
         ("path,_stamp\na.png,cat\n", "column '_stamp' begins with '_'"),
         ("path,label\n", "the table is empty"),
-        ("path,label\na.png\n", "line 2 has not the 2 values path, label"),
-        ("path,label\na.png,b,c\n", "line 2 has not the 2 values path, label"),
-        ("path,label\n,cat\n", "line 2 has not the 2 values path, label"),
-        ('path\n"a.png\n', "not a readable CSV file in UTF-8"),
-        ("path\n\udcff.png\n", "not a readable CSV file in UTF-8"),
+        ("path,label\na.png\n", "line 2: as many values as columns are expected, 2: path, label"),
+        ("path,label\na.png,b,c\n", "line 2: as many values as columns are expected"),
+        ("path,label\n,cat\n", "line 2: no path"),
+        ('path\n"a.png\n', "not a CSV file in UTF-8"),
+        ("path\n\udcff.png\n", "not a CSV file in UTF-8"),
     ],
 )
 def test_a_manifest_that_is_none(tmp_path, text, message):
@@ -212,12 +213,12 @@ def test_a_manifest_that_is_none(tmp_path, text, message):
 
 def test_a_prepared_data_set(tmp_path, data_dir):
     encoder = small.tiny_encoder(channels=1)
-    collection = Collection(tmp_path, encoder)
+    collection = Collection(tmp_path, encoder, batch=512)
     report = collection.collect("tfds:digits", data_dir, batch_size=512)
     assert report.encoded == collection.index.count() == 1797
     pool = datasets.load("digits", data_dir)
     item = collection.index.get([f"digits/{pool.ids[5]}"])[0]
-    assert (item.code == compiled(encoder, 4)(pool.pixels[5:6])[0]).all()
+    assert (item.code == collection.encode(pool.pixels[5:6])[0]).all()
     assert shown(item.metadata) == {"label": pool.class_names[pool.labels[5].argmax()]}
     assert collection.collect("tfds:digits", data_dir).there == 1797
     assert collection.collect("tfds:digits/all", data_dir).relabelled == 1797
@@ -229,7 +230,7 @@ def test_a_prepared_data_set(tmp_path, data_dir):
     with pytest.raises(UserError, match="did you mean digits?"):
         collection.collect("tfds:digit", data_dir)
     collection.index.close()
-    pixels = sources.PreparedPixels("tfds:digits", data_dir)
+    pixels = prepared.PreparedPixels("tfds:digits", data_dir)
     pictures = Pictures(tmp_path / "added", pixels=pixels)
     assert (np.asarray(pictures.read(item.id)) == pool.pixels[5, ..., 0]).all()
     assert pictures.read("digits/nowhere") is None and len(pixels) == 1797
@@ -244,11 +245,63 @@ def test_the_database_of_a_protocol(data_dir):
         assert [entry.id for entry in origin.entries] == expected
 
 
+def test_a_parquet_table_gives_metadata(collection):
+    columns = {"path": ["a/deep/0.png", "top.JPG"], "label": [["cat", "dog"], None], "n": [1, 2]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), collection.folder / "table.parquet")
+    assert collection.collect(collection.folder / "table.parquet").encoded == 2
+    first, second = collection.index.get(["a/deep/0.png", "top.JPG"])
+    assert shown(first.metadata) == {"label": "cat|dog", "n": "1"}
+    assert shown(second.metadata) == {"n": "2"}
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_its_items_stay(collection, monkeypatch):
+    collection.collect()
+    (collection.folder / "top.JPG").unlink()
+    listdir = os.listdir
+
+    def refusing(path):
+        if str(path).endswith("pictures/b"):
+            raise PermissionError(13, "Permission denied")
+        return listdir(path)
+
+    monkeypatch.setattr(os, "listdir", refusing)
+    origin = sources.find(str(collection.folder), None)
+    assert origin.unlisted == [("b", "Permission denied")]
+    assert collection.collect(prune=True).gone == ["top.JPG"]
+    assert collection.index.count({"label": "b"}) == 5
+    monkeypatch.setattr(os, "listdir", lambda path: refusing(f"{path}/pictures/b"))
+    with pytest.raises(UserError, match="the folder cannot be listed .Permission denied."):
+        collection.collect(prune=True)
+
+
+def test_links_are_followed_and_other_kinds_found(collection):
+    elsewhere = collection.folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    small.picture(50).save(elsewhere / "far.png")
+    small.picture(51).save(elsewhere / "noext", "PNG")
+    small.picture(52).save(elsewhere / "grey.ppm")
+    (collection.folder / "a/more").symlink_to(elsewhere)
+    (elsewhere / "loop").symlink_to(collection.folder)
+    origin = sources.find(str(collection.folder), None)
+    ids = {entry.id: shown(entry.metadata) for entry in origin.entries}
+    assert len(ids) == 14
+    for name in ("far.png", "noext", "grey.ppm"):
+        assert ids[f"a/more/{name}"] == {"label": "a"}
+
+
+def test_a_folder_whose_path_is_not_utf8(tmp_path, tiny_encoder):
+    parent = tmp_path / os.fsdecode(b"caf\xe9")
+    collection = Collection(parent, tiny_encoder)
+    collection.save("a.png", 1)
+    assert collection.collect().encoded == 1 and collection.collect().there == 1
+    collection.index.close()
+
+
 def test_no_images(tmp_path):
     (tmp_path / "a.txt").write_text("")
-    with pytest.raises(UserError, match="no images found .1 other files.; looked for .bmp"):
+    with pytest.raises(UserError, match="no images found .1 other files.; expected pictures as"):
         sources.find(str(tmp_path), None)
-    with pytest.raises(UserError, match="a file; expected a folder, a .csv"):
+    with pytest.raises(UserError, match="a file; expected a folder, a table"):
         sources.find(str(tmp_path / "a.txt"), None)
     with pytest.raises(UserError, match="no such folder; expected"):
         sources.find(str(tmp_path / "nowhere"), None)

@@ -49,6 +49,7 @@ def apply(batch, stored):
     return stored
 
 
+@pytest.mark.slow
 def test_what_was_acknowledged_survives_kill_9_and_nothing_else_does(tmp_path):
     choose, stored, midway = random.Random(0), {}, 0
     for kill in range(KILLS):

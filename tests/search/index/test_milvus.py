@@ -46,7 +46,7 @@ def test_more_hits_than_milvus_returns(places, kind, monkeypatch):
 def test_a_collection_of_somebody_else_is_left_alone(places):
     index = places.open()
     index._client.create_collection("theirs", dimension=4)
-    with pytest.raises(UserError, match="a collection of somebody else's"):
+    with pytest.raises(UserError, match="a collection of another program"):
         places.open(f"{MILVUS}/theirs")
     index._client.drop_collection("theirs")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from jaxhash.search.service.middleware import Access
+from jaxhash.search.service.access import Access
 from tests.search import small
 from tests.search.service.test_routes import refused, search
 from tests.search.small import LIMITS, picture, saved
@@ -131,7 +131,9 @@ serve(small.tiny_encoder("none"), place.index, place.pictures, port=0)
 """
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_it_stops_in_good_order(tmp_path, how):
     command = [sys.executable, "-c", SERVE.replace("FOLDER", repr(str(tmp_path)))]
     process = subprocess.Popen(

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import expect
 
-from jaxhash.search.service.middleware import Access
+from jaxhash.search.service.access import Access
 from tests.search import small
 from tests.search.small import picture, saved
 
@@ -113,7 +113,7 @@ def test_a_file_that_is_no_picture_is_said_to_be_none(tab, address):
     tab.goto(address)
     upload(tab, {"name": "x.png", "mimeType": "image/png", "buffer": b"hello"})
     expect(tab.locator("#message")).to_contain_text("This file cannot be used")
-    expect(tab.locator("#message")).to_contain_text("expected a picture as JPEG")
+    expect(tab.locator("#message")).to_contain_text("expected JPEG")
     expect(tab.locator(".hit")).to_have_count(0)
     large = {"name": "x.png", "mimeType": "image/png", "buffer": bytes(3 * 2**20)}
     upload(tab, large)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
-from jaxhash.search.service.middleware import Access, Limits
+from jaxhash.search.service.access import Access
+from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.server import check_access, serve
 from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
@@ -258,6 +260,13 @@ def test_pictures_that_are_gone_are_said_to_be(client, place):
     refused(client.get("/api/picture", params={"id": FIRST}), 404, "not there any more")
     refused(client.get("/api/attention", params={"id": FIRST}), 404, "not there any more")
     assert Pictures(place.folder / "added").read(FIRST) is None
+
+
+def test_every_picture_that_is_indexed_is_shown(client, place):
+    Image.new("L", (8200, 5000), 7).save(place.folder / "pictures" / FIRST)
+    shown = client.get("/api/picture", params={"id": FIRST, "side": 64})
+    assert Image.open(io.BytesIO(shown.content)).size == (64, 39)
+    assert Limits().max_pixels == decoder.MAX_PIXELS
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org"])

@@ -28,6 +28,7 @@ def schema(tmp_path_factory):
         yield schemathesis.openapi.from_url(f"{address}/api/openapi.json")
 
 
+@pytest.mark.slow
 def test_whatever_is_asked_is_answered_as_described(schema):
     operations = [found.ok() for found in schema.get_all_operations()]
     assert len(operations) == ROUTES

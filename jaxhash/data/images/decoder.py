@@ -1,0 +1,211 @@
+"""The one decoder of picture files: training, search, uploads and attention maps see the same.
+
+Every reader of pictures goes through `read` and `to_array`, so that a picture has one meaning:
+
+- It stands upright, as its EXIF orientation says; of several frames the first counts.
+- What is transparent shows white, not the colour that lies hidden under it.
+- One bit, grey, palette, RGB, CMYK, YCbCr and CIE Lab become 8 bits of grey or RGB.
+- Numbers deeper than 8 bits become 8 by one rule, see `jaxhash.data.images.depth.eight_bits`.
+
+A file that cannot be read raises `Unreadable` with the reason in one line, whatever is wrong with
+it and whatever its decoder raises. The format is found by the content, never by the name.
+"""
+
+import contextlib
+import functools
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from jaxhash.data.images import signatures
+from jaxhash.data.images.depth import eight_bits
+
+with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+MAX_PIXELS = 150_000_000  # width times height of a picture; 8 bits of RGB take 450 MB
+MODES = {1: "L", 3: "RGB"}
+REASON_LENGTH = 120
+QUIET = r"(PIL|pillow_heif)\b"  # modules whose warnings are of odd files that are read all the same
+
+
+class Unreadable(Exception):
+    """A picture that cannot be read; the message says why in one line, without naming the file."""
+
+
+class UnknownFormat(Unreadable):
+    """It is no picture, or one of a format that is not read."""
+
+
+class TooLarge(Unreadable):
+    """It has more pixels than are decoded."""
+
+
+class Damaged(Unreadable):
+    """It is empty, cut off, or not what its format asks for."""
+
+
+@functools.cache
+def formats() -> tuple[str, ...]:
+    """Lists the formats that are read, by Pillow's names.
+
+    AVIF where the installed Pillow has it, HEIF (HEIC) where pillow-heif is installed.
+
+    >>> {"JPEG", "PNG", "TIFF"} <= set(formats())
+    True
+    """
+    Image.init()
+    known = [name for name in signatures.FORMATS if name in Image.OPEN]
+    without = {name for name in ("AVIF", "WEBP") if not features.check(name.lower())}
+    return tuple(name for name in known if name not in without)
+
+
+def names() -> str:
+    """Lists the formats that are read as people call them.
+
+    >>> names().startswith("JPEG, PNG, ")
+    True
+    """
+    *first, last = (signatures.FORMATS[name] for name in formats())
+    return f"{', '.join(first)} or {last}"
+
+
+def read(source: bytes | BinaryIO | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decodes a picture of any mode to 8 bits: mode RGB, or L where it has no colour.
+
+    Args:
+      source: the content of a file, a file that is open for reading with `seek`, or its path.
+      max_pixels: width times height; a larger picture is refused by its header, before it is
+        decoded.
+
+    Raises:
+      Unreadable: it is an `UnknownFormat`, `TooLarge` or `Damaged`.
+      OSError: the path cannot be opened.
+
+    >>> png = io.BytesIO()
+    >>> Image.new("LA", (3, 2), (7, 0)).save(png, "PNG")  # wholly transparent
+    >>> picture = read(png.getvalue())
+    >>> picture.mode, picture.size, picture.getpixel((0, 0))
+    ('RGB', (3, 2), (255, 255, 255))
+    """
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), max_pixels)
+    if isinstance(source, Path):
+        with _open(source) as file:
+            return _read(file, max_pixels)
+    return _read(source, max_pixels)
+
+
+def load(path: Path) -> bytes:
+    """Reads a picture file without decoding it.
+
+    Raises:
+      UnknownFormat: the path is not that of a file, but of a folder, a pipe or the like.
+      OSError: it cannot be opened.
+    """
+    with _open(path) as file:
+        return file.read()
+
+
+def to_array(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+    """Makes what a network reads of a picture: uint8 [h w c], stretched to that size.
+
+    Bilinear, smoothed where it shrinks (as Pillow does), without regard for proportions.
+
+    Args:
+      image: of mode RGB or L.
+      shape: (h, w, c), c being 3 or 1.
+
+    >>> to_array(Image.new("RGB", (40, 20), (9, 9, 9)), (1, 2, 1))
+    array([[[9],
+            [9]]], dtype=uint8)
+    """
+    height, width, channels = shape
+    if image.mode != MODES[channels]:
+        image = image.convert(MODES[channels])
+    if image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(image).reshape(shape)
+
+
+def decode(source: bytes | BinaryIO | Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Decodes a picture file to uint8 [h w c]: `read`, then `to_array`; raises what these raise."""
+    return to_array(read(source), shape)
+
+
+def _open(path: Path) -> BinaryIO:
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise UnknownFormat("it is not a file")
+    return path.open("rb")
+
+
+def _read(file: BinaryIO, max_pixels: int) -> Image.Image:
+    _silence()
+    start = b""
+    try:
+        start = file.read(signatures.LENGTH)
+        file.seek(0)
+        if not start:
+            raise Damaged(f"it is empty (0 bytes): expected a picture as {names()}")
+        with Image.open(file, formats=formats()) as image:
+            _check_size(image, max_pixels)
+            image.load()
+            with contextlib.suppress(Exception):  # damaged EXIF data: as it lies
+                ImageOps.exif_transpose(image, in_place=True)
+            picture = eight_bits(image)
+    except Unreadable:
+        raise
+    except UnidentifiedImageError:
+        raise _unidentified(start) from None
+    except Image.DecompressionBombError:
+        raise TooLarge(f"the picture has more than {_mega(max_pixels)} megapixels") from None
+    # Decoders meet hostile data here, and each has its own exceptions for what it cannot make sense
+    # of: OSError, ValueError, SyntaxError, RuntimeError, struct.error, IndexError, MemoryError, ...
+    except Exception as error:
+        raise Damaged(f"the picture is damaged ({_reason(error)})") from None
+    picture.info = {}  # comments and the like would be saved with it again
+    return picture
+
+
+def _check_size(image: Image.Image, max_pixels: int) -> None:
+    if image.width * image.height > max_pixels:
+        size = f"{image.width} x {image.height} pixels"
+        raise TooLarge(f"the picture has {size}: at most {_mega(max_pixels)} megapixels")
+
+
+def _unidentified(start: bytes) -> Unreadable:
+    """Says why Pillow finds no format for a file that begins with these bytes."""
+    known = signatures.find(start)
+    if known is None:
+        return UnknownFormat(f"it is not a picture of a known format: expected {names()}")
+    name = signatures.FORMATS[known]
+    if known in formats():
+        return Damaged(f"the picture is damaged, or {name} of a kind that is not read")
+    if known == "HEIF":
+        return UnknownFormat("it is HEIC, which needs an extra: pip install 'jaxhash[heic]'")
+    return UnknownFormat(f"it is {name}, which the installed Pillow does not read")
+
+
+def _silence() -> None:
+    """Silences what Pillow warns of odd files, in this process from now on.
+
+    `warnings.catch_warnings` would end with the picture, but is not safe where threads decode.
+    """
+    if not any(getattr(entry[3], "pattern", None) == QUIET for entry in warnings.filters):
+        warnings.filterwarnings("ignore", module=QUIET)
+
+
+def _mega(pixels: int) -> str:
+    return f"{pixels / 1e6:g}"
+
+
+def _reason(error: Exception) -> str:
+    text = re.sub(r"<[^<>]* object at 0x[0-9a-f]+>", "the file", str(error))
+    return " ".join(text.split())[:REASON_LENGTH] or type(error).__name__
