@@ -76,7 +76,7 @@ def test_files_that_are_no_pictures_are_counted_and_listed(photos, capsys):
     for _ in range(2):  # when it is prepared, and whenever it is read
         pool = datasets.load("folder", str(photos), side=8)
         printed = capsys.readouterr().out
-        assert printed.startswith("folder: 3 files could not be read and are left out, ")
+        assert printed.startswith("folder: 3 files are left out (1: the picture is damaged; 1: ")
     listed = printed.split()[-1]
     lines = Path(listed).read_text(encoding="utf-8").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["cat/1.jpg", "dog/Thumbs.db", "dog/gone.jpg"]
@@ -137,7 +137,7 @@ def test_a_changed_folder_is_prepared_anew(photos, home):
     (photos / "cat" / "0.jpg").unlink()
     picture(photos / "cat" / "1.jpg", size=(40, 40))
     pool = datasets.load("folder", str(photos), side=8)
-    assert len(pool.ids) == 11 and len(list((home / "jaxhash").iterdir())) == 2
+    assert len(pool.ids) == 11 and len(list((home / "jaxhash").iterdir())) == 1
     with Image.open(photos / "cat" / "1.jpg") as image:
         expected = image.resize((8, 8), Image.Resampling.BILINEAR)
     assert np.array_equal(pool.pixels[list(pool.ids).index("cat/1.jpg")], expected)
@@ -153,7 +153,7 @@ def test_folders_that_hold_no_images_are_refused(tmp_path, home):
         ("nowhere", "no such folder"),
         ("empty", "expected a folder for each class"),
         ("bare", "no images found"),
-        ("texts", "texts: none of 1 files is a picture; the first, cat/a.jpg: it is not a picture"),
+        ("texts", "none of 1 files is a picture that can be read; the first, .*cat/a.jpg: it is"),
     ]:
         with pytest.raises(UserError, match=message) as error:
             datasets.load("folder", folder and str(tmp_path / folder))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from jaxhash.data.contents import Contents, Entry
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents, Entry
 
 CLASSES = tuple("0123456789")
 
@@ -42,7 +42,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Reads the digits out of scikit-learn; `root` is of no use to them."""
+    """Reads the digits out of scikit-learn; `root` is unused."""
     del root
     return Contents(CLASSES, _entries(), channels=1, shape=(8, 8))
 

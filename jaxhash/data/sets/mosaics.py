@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from jaxhash.data import mosaics
+from jaxhash.data.contents import Contents
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
 from jaxhash.data.sets import digits
-from jaxhash.data.tfds_builder import Contents
 
 COUNT = 4_000
 
@@ -36,7 +36,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Makes the mosaics of scikit-learn's digits; `root` is of no use to them."""
+    """Makes the mosaics of scikit-learn's digits; `root` is unused."""
     del root
     entries = mosaics.entries(*digits.images(), COUNT)
     return Contents(digits.CLASSES, entries, channels=1, shape=(16, 16))
