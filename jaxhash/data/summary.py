@@ -9,21 +9,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxhash.data.datasets import Pool
-from jaxhash.data.protocols import Protocol, Split
+from jaxhash.data import Data
 
 SHOWN = 3  # classes that a line names
 
 
-def lines(pool: Pool, protocol: Protocol, split: Split) -> list[str]:
+def lines(data: Data) -> list[str]:
     """Returns all that a run says of its data besides the counts of the split."""
-    labels, names = pool.labels, pool.class_names
-    per_query = (protocol.query_per_class or 1) + 1
+    labels, names = data.pool.labels, data.pool.class_names
+    # The queries of a class, and one image that they find.
+    needed = (data.protocol.query_per_class or 1) + 1
     return [
         classes(labels, names),
         *alike(names),
-        *nothing_relevant(labels[split.query], labels[split.database]),
-        *too_few(labels, names, per_query),
+        *nothing_relevant(labels[data.split.query], labels[data.split.database]),
+        *too_few(labels, names, needed),
     ]
 
 

@@ -63,7 +63,7 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
         state = experiment.pretrained(state)
     with workdir.claimed(folder, config, primary, processes.meet):
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
-        print(*summary.lines(*experiment.data[:3]), sep="\n")
+        print(*summary.lines(experiment.data), sep="\n")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)

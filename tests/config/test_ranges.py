@@ -18,6 +18,7 @@ BAD = {
     "data.name": ["", "cifar01"],
     "data.protocol": [""],
     "data.dir": [""],
+    "data.label_separator": [""],
     "data.size": [0, 7, 10**9],
     "data.stored": [-1],
     "data.stream": ["sometimes", ""],

@@ -76,7 +76,7 @@ def test_a_first_line_without_labels_is_refused(folder):
         list_files.contents(folder)
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a/" * 3000, "../../..", "/"])
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 200}/" * 25, "../../..", "/"])
 def test_paths_that_cannot_be_are_left_out(folder, name, tmp_path, capsys):
     with (folder / "database.txt").open("a") as lines:
         lines.write(f"{name} 0 0 1\n")
