@@ -48,6 +48,7 @@ def base() -> ConfigDict:
     config.data.workers = 4  # processes that read and decode them; 0: this one
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
+    config.data.held_out = 0.0  # training images kept for eval/held_out_map: a share, or how many
     config.data.mean = (0.485, 0.456, 0.406)
     config.data.std = (0.229, 0.224, 0.225)
 
@@ -64,9 +65,11 @@ def base() -> ConfigDict:
     config.loss = _choice("jaxhash.losses", name="dhida")
 
     config.optim = ConfigDict()
-    config.optim.name = "rmsprop"  # rmsprop, adam or sgd
+    config.optim.name = "rmsprop"  # rmsprop, adam, adamw or sgd
     config.optim.lr = 5e-5
-    config.optim.weight_decay = 1e-5  # added to the gradient
+    config.optim.weight_decay = 1e-5  # added to the gradient; of adamw, to the step
+    config.optim.clip_norm = 0.0  # largest norm of the gradient of all weights; 0: not clipped
+    config.optim.average = 0.0  # decay of an average of the weights that is evaluated; 0: none
     config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
     config.optim.drop_percent = 60.0  # of step: how far into training the rate falls to a tenth
     config.optim.warmup_percent = 30.0  # of one_cycle
@@ -189,6 +192,9 @@ def check(config: ConfigDict) -> None:
         ("train.batch_size", config.train.batch_size >= 2, "at least 2, or there are no pairs"),
         ("eval.batch_size", config.eval.batch_size >= 1, "at least 1"),
         ("optim.lr", config.optim.lr > 0, "a number above 0"),
+        ("optim.clip_norm", config.optim.get("clip_norm", 0) >= 0, "0, or a number above it"),
+        ("optim.average", 0 <= config.optim.get("average", 0) < 1, "from 0 to below 1"),
+        ("data.held_out", config.data.get("held_out", 0) >= 0, "a share below 1, or a number"),
         ("checkpoint.keep", config.checkpoint.keep >= 1, "at least 1"),
         ("log.every_steps", config.log.every_steps >= 1, "at least 1"),
         ("devices", config.devices >= 0, "0 for all, or a number of devices"),

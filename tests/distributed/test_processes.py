@@ -19,7 +19,7 @@ from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
-from jaxhash.training import loop
+from jaxhash.training import loop, measurement
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
@@ -40,7 +40,7 @@ def small_network():
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(loop, "_draw", lambda *arguments: None)
+    monkeypatch.setattr(measurement, "_draw", lambda *arguments: None)
 
 
 @pytest.fixture

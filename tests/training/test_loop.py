@@ -26,8 +26,9 @@ from jaxhash.training.experiment import Experiment
 RUN = """
 import sys, json
 from pathlib import Path
-from jaxhash import config, train
-train.train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
+from jaxhash import config
+from jaxhash.training import loop
+loop.train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
 """
 
 

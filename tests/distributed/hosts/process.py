@@ -12,13 +12,13 @@ from jaxhash import main
 from jaxhash.data import sampler
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
-from jaxhash.training import loop
+from jaxhash.training import loop, measurement
 
 
 def begin():
     """Sets up the fault, and runs the command."""
     backbones.__path__.append(str(Path(__file__).parent / "backbones"))
-    loop._draw = lambda *arguments: None
+    measurement._draw = lambda *arguments: None
     name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
     shuffled, steps = sampler.shuffled, []
 
