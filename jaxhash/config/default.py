@@ -45,6 +45,8 @@ def base() -> ConfigDict:
     config.data.workers = 4  # processes that read and decode images; 0: the main process
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
+    # Training images kept out of training for eval/held_out_map: a share below 1, or a number.
+    config.data.held_out = 0.0
     config.data.mean = (0.485, 0.456, 0.406)  # of each channel, pixels from 0 to 1
     config.data.std = (0.229, 0.224, 0.225)
 
@@ -61,9 +63,11 @@ def base() -> ConfigDict:
     config.loss = _choice("loss", name="dhida")
 
     config.optim = ConfigDict()
-    config.optim.name = "rmsprop"  # rmsprop, adam or sgd
+    config.optim.name = "rmsprop"  # rmsprop, adam, adamw or sgd
     config.optim.lr = 5e-5
-    config.optim.weight_decay = 1e-5  # added to the gradient
+    config.optim.weight_decay = 1e-5  # added to the gradient; of adamw, to the step
+    config.optim.clip_norm = 0.0  # largest norm of the gradient of all weights; 0: not clipped
+    config.optim.average = 0.0  # decay of an average of the weights that is evaluated; 0: none
     config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
     config.optim.drop_percent = 60.0  # of step: percent of training before lr falls to a tenth
     config.optim.warmup_percent = 30.0  # of one_cycle: percent of training in which lr rises

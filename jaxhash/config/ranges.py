@@ -95,6 +95,10 @@ NAME = Range(
 EPOCHS = number(0, MOST_EPOCHS)
 STEPS = optional(whole(0, MOST))
 MULTIPLIER = number(0, 1_000)
+HELD_OUT = Range(
+    lambda value: number(0, 2**31).holds(value) and (value < 1 or value == int(value)),
+    "a share of the training images below 1, or a whole number of them",
+)
 
 # Options of losses, backbones, attention and heads are not here: see `_check_option`.
 RANGES: dict[str, Range] = {
@@ -110,6 +114,7 @@ RANGES: dict[str, Range] = {
     "data.workers": whole(0, 1_024, " processes"),
     "data.pad": whole(0, 4_096, " pixels"),
     "data.flip": TRUTH,
+    "data.held_out": HELD_OUT,
     "data.mean": each(number(0, 1), "a number from 0 to 1 for each channel, pixels from 0 to 1"),
     "data.std": each(
         number(0, 10, above=True),
@@ -124,9 +129,13 @@ RANGES: dict[str, Range] = {
     "model.weights": text("none, a .safetensors file, or a Hugging Face repository"),
     "model.dtype": one_of("float32", "bfloat16"),
     "loss.name": text("the name of a loss"),
-    "optim.name": named("rmsprop", "adam", "sgd"),
+    "optim.name": named("rmsprop", "adam", "adamw", "sgd"),
     "optim.lr": number(0, 1_000, above=True),
     "optim.weight_decay": number(0, 1_000),
+    "optim.clip_norm": number(0, 1e9),
+    "optim.average": Range(
+        lambda value: number(0, 1).holds(value) and value < 1, "a number from 0 to below 1"
+    ),
     "optim.schedule": named("constant", "step", "cosine", "one_cycle"),
     "optim.drop_percent": number(0, 100),
     "optim.warmup_percent": number(0, 100),

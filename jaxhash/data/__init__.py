@@ -15,7 +15,7 @@ class Data(NamedTuple):
     """A data set, split by a protocol.
 
     pool: all images. protocol: the rule. split: the train, query and database splits.
-    resident_bytes: training images that take more than this, decoded, are streamed.
+    resident_bytes: training images that take more bytes than this, decoded, are streamed.
     """
 
     pool: "Pool"
@@ -38,7 +38,7 @@ def build(config: Any, seed: int) -> Data:
 
     Raises:
       UserError: the data set or its protocol is unknown, the data are absent or damaged, or they do
-        not hold the images that the protocol counts on.
+        not hold the images that the protocol needs.
     """
     from jaxhash.data import datasets, protocols  # noqa: PLC0415  slow, and not for augmentation
 
@@ -47,4 +47,7 @@ def build(config: Any, seed: int) -> Data:
     side = config.stored or config.size
     pool = datasets.load(config.name, config.dir, side, resident_bytes)
     split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
+    held_out = config.get("held_out", 0)
+    if held_out:
+        split = protocols.hold_out(split, held_out, pool.ids, seed)
     return Data(pool, protocol, split, resident_bytes)

@@ -18,7 +18,7 @@ from jaxhash.encoders.exported import NOTES, Exported
 from jaxhash.errors import UserError
 from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
-from jaxhash.runs import workdir
+from jaxhash.runs import dataset, workdir
 from jaxhash.runs.checkpoints import Checkpoints
 
 
@@ -89,11 +89,10 @@ class Encoder(NamedTuple):
             raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints:
             state = checkpoints.read()
-        variables = {name: state[name] for name in ("params", "batch_stats")}
-        classifier = variables["params"]["head"].get("classifier")
-        labels = classifier["kernel"].shape[1] if classifier else 0
-        network, step = hash_network.build(config.model, labels), int(state["step"])
-        return cls(config, network, variables, augmentation.build(config.data), step)
+        kept = state.get("average", state)
+        variables = {name: kept[name] for name in ("params", "batch_stats")}
+        network = hash_network.build(config.model, _count_labels(folder, variables))
+        return cls(config, network, variables, augmentation.build(config.data), int(state["step"]))
 
     @property
     def bits(self) -> int:
@@ -145,3 +144,13 @@ class Encoder(NamedTuple):
             digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
             digest.update(array.view(np.uint8).data)
         return f"{config.name}-{config.model.bits}@{self.step}-{digest.hexdigest()[:12]}"
+
+
+def _count_labels(folder: Path, variables: dict) -> int:
+    """Returns how many labels the data of a run have, by which its head was built."""
+    kept = dataset.read(folder)
+    if kept is not None:
+        return len(kept.classes)
+    # A workdir of version 0.1, whose only head with parameters for labels has this layer.
+    classifier = variables["params"]["head"].get("classifier")
+    return classifier["kernel"].shape[1] if classifier else 0

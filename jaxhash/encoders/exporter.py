@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from jaxhash.encoders import exported, model_card
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
+from jaxhash.models.hash_network import HashModel
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
@@ -81,6 +82,35 @@ def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
         return bytes(made.serialize())
     finally:
         jax.config.update("jax_traceback_in_locations_limit", frames)
+
+
+def check_batch_size_is_free(model: HashModel, variables: dict, image: tuple[int, ...]) -> None:
+    """Refuses a network that could be trained, but not exported for batches of any size.
+
+    Args:
+      model: the network.
+      variables: their shapes.
+      image: [h w c] of its input.
+
+    Raises:
+      UserError: the network computes with the number of images as if it were known, as in `len(x)`.
+    """
+
+    def trace(*batch) -> None:
+        images = jax.ShapeDtypeStruct((*batch, *image), jnp.float32)
+        jax.eval_shape(lambda variables, x: model.apply(variables, x), variables, images)
+
+    try:
+        trace(*symbolic_shape("b"))
+    except UserError:
+        raise
+    except Exception as error:
+        trace(1)  # raises where the network is wrong for other reasons
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"model: the network cannot be exported for any number of images ({reason}); for "
+            "images x use x.shape[0] in place of len(x), and no int() or comparison of it"
+        ) from error
 
 
 def weights(encoder: Encoder) -> dict:

@@ -24,6 +24,23 @@ def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
     return (shared > 0).astype(jnp.float32)
 
 
+def distinct(rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Returns the mask of valid pairs: those of two images, and not of one with itself.
+
+    Args:
+      rows: [b] numbers of images.
+      columns: [n] numbers of images.
+
+    Returns:
+      [b n] bool.
+
+    >>> import jax.numpy as jnp
+    >>> print(distinct(jnp.array([3]), jnp.array([3, 7])))
+    [[False  True]]
+    """
+    return rows[:, None] != columns[None, :]
+
+
 def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> jax.Array:
     """Returns log(1 + exp(theta)) - s theta with theta = <u, v> / 2, for every pair.
 

@@ -40,7 +40,7 @@ def build(eta: float = 0.1, activation: str = "tanh") -> HashLoss:
     def apply(state: tuple[()], rows: Codes, columns: Codes):
         v, others = activate(rows.u), activate(columns.u)
         similar = pairs.similarity(rows.labels, columns.labels)
-        valid = rows.index[:, None] != columns.index[None, :]
+        valid = pairs.distinct(rows.index, columns.index)
         likelihood = pairs.negative_log_likelihood(v, others, similar)
         likelihood = pairs.mean_over_columns(likelihood, valid)
         error = pairs.quantisation_error(v)

@@ -112,7 +112,7 @@ def build(
         distance = jnp.where(
             similar > 0, similar_distance(x, y), dissimilar_distance(x, y, threshold)
         )
-        valid = rows.index[:, None] != columns.index[None, :]
+        valid = pairs.distinct(rows.index, columns.index)
         distance = pairs.mean_over_columns(distance, valid)
         uneven = pairs.mean_over_columns(uniformity(x, y), valid)
         entropy = classes.cross_entropy(rows.logits, rows.labels)

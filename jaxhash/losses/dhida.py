@@ -86,7 +86,7 @@ def build(
         else:
             others = columns
             known = jnp.ones(len(columns.u), bool)
-        valid = known[None, :] & (rows.index[:, None] != others.index[None, :])
+        valid = known[None, :] & pairs.distinct(rows.index, others.index)
         similar = pairs.similarity(rows.labels, others.labels)
         likelihood = pairs.negative_log_likelihood(rows.u, others.u, similar)
         likelihood = pairs.mean_over_columns(likelihood, valid)

@@ -19,13 +19,15 @@ from jaxhash.distributed import processes
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.batches import encode
+from jaxhash.encoders.exporter import check_batch_size_is_free
 from jaxhash.encoders.steps import encode_step
 from jaxhash.errors import UserError
 from jaxhash.losses import Task
+from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, hash_network, pretrained
 from jaxhash.training import optimizers, steps
-from jaxhash.training.state import TrainState
+from jaxhash.training.state import AveragedState, TrainState
 
 
 class Experiment:
@@ -44,7 +46,7 @@ class Experiment:
     """
 
     def __init__(self, config: ConfigDict):
-        """Builds all parts; raises UserError for the first that cannot be."""
+        """Builds all parts; raises UserError for the first that cannot be built."""
         configs.check(config)
         self.config = config
         self.replicas = Replicas(config.devices)
@@ -70,6 +72,7 @@ class Experiment:
         """Maps the steps over the devices."""
         network = {"model": self.model, "augment": self.augment}
         objective = {"loss": self.loss, "optimizer": self.optimizer, "seed": self.config.seed}
+        objective["average"] = self._average
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
         if self.loss.after_epoch:
@@ -82,6 +85,10 @@ class Experiment:
             self.replicas.map(partial(encode_step, **network)),
         )
 
+    @property
+    def _average(self) -> float:
+        return self.config.optim.get("average", 0.0)
+
     def _check_before_data(self) -> None:
         """Refuses what does not fit together before data are read: names, and a traced network."""
         config = self.config
@@ -90,7 +97,8 @@ class Experiment:
         network = hash_network.build(config.model, labels=2)
         image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
         key = jax.random.key(0)
-        outputs, _ = jax.eval_shape(lambda: network.init_with_output(key, image))
+        outputs, variables = jax.eval_shape(lambda: network.init_with_output(key, image))
+        check_batch_size_is_free(network, variables, image.shape[1:])
         if self.loss.needs_logits and outputs.logits is None:
             raise UserError(
                 f"loss.name={config.loss.name} needs a classifier, and model.head.name="
@@ -114,15 +122,22 @@ class Experiment:
             )
         if self.loss.database_codes and self.data.protocol.database != "train":
             raise UserError(
-                f"learnt database codes exist for training images alone, and protocol "
-                f"{config.data.protocol} searches others; use db_codes=network, or a protocol "
-                "whose database is the training set"
+                f"loss.name={config.loss.name} learns database codes, which exist for training "
+                f"images alone, and protocol {config.data.protocol} searches others; choose a "
+                "protocol whose database is the training set, or options of the loss without "
+                "learnt codes"
+            )
+        if self.loss.database_codes and len(self.data.split.held_out):
+            raise UserError(
+                f"data.held_out={config.data.held_out:g}: loss.name={config.loss.name} learns the "
+                "codes of all images of the database while it trains; use data.held_out=0"
             )
 
     def batches(self, start: int) -> Iterator[steps.Batch]:
-        """Yields this process's part of the batches from a step on to the last, for `train_step`.
+        """Yields this process's part of the batches from step `start` to the last.
 
-        Training images that fit live on the devices, others are streamed; both give the same.
+        Training images are kept on the devices where they fit, and streamed otherwise; both give
+        the same batches.
         """
         pixels, train = self.data.pool.pixels, self.data.split.train
         labels = self.data.train_labels
@@ -154,12 +169,13 @@ class Experiment:
         family = backbones.family(self.config.model.backbone.name)
         weights = self.config.model.weights
         variables = pretrained.initialise(state.variables, weights, family.torch_names)
-        return state.replace(**variables)
+        return state.with_variables(variables)
 
     def _random_state(self, key: jax.Array) -> TrainState:
         pixels = jnp.zeros((1, *self.data.pool.pixels.shape[1:]), jnp.uint8)
         variables = self.model.init(key, self.augment.for_encoding(pixels), train=False)
-        return TrainState.create(variables, self.optimizer, self.loss.init(self._task))
+        kind = AveragedState if self._average else TrainState
+        return kind.create(variables, self.optimizer, self.loss.init(self._task))
 
     def codes(self, state: TrainState) -> "Encoded":
         """Encodes queries and database with a replicated state."""
@@ -175,6 +191,25 @@ class Experiment:
             pace = (time.monotonic() - before) * 1_000 / len(codes)
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
 
+    def held_out_map(self, state: TrainState) -> float | None:
+        """Measures the held-out images as queries among the images that are trained on.
+
+        Returns:
+          mean average precision, ranked as deep as the protocol says; None without `data.held_out`.
+        """
+        split, labels = self.data.split, self.data.pool.labels
+        if not len(split.held_out):
+            return None
+        queries, database = (
+            Coded(self._encode(state, positions, title), labels[positions])
+            for positions, title in (
+                (split.held_out, "encode held-out"),
+                (split.train, "encode train"),
+            )
+        )
+        bits, map_at = self.config.model.bits, self.data.protocol.map_at
+        return mean_average_precision(queries, database, bits, map_at)
+
     def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Shows where the network looks in uint8 images [n h w c]: {node: [n h' w']}."""
         variables = self.replicas.first(state.variables)
@@ -182,7 +217,7 @@ class Experiment:
 
     @property
     def db_codes(self) -> str:
-        """Whose codes are searched: `"network"`, or `"learnt"` beside it."""
+        """Returns whose codes the database has: `"network"`, or those that a loss `"learnt"`."""
         return "learnt" if self.loss.database_codes else "network"
 
     def _encode(self, state: TrainState, positions: np.ndarray, title: str) -> np.ndarray:

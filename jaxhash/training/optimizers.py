@@ -17,7 +17,7 @@ def _sgd(lr: optax.Schedule) -> optax.GradientTransformation:
     return optax.sgd(lr, momentum=0.9)
 
 
-OPTIMIZERS = {"rmsprop": _rmsprop, "adam": optax.adam, "sgd": _sgd}
+OPTIMIZERS = {"rmsprop": _rmsprop, "adam": optax.adam, "adamw": optax.adamw, "sgd": _sgd}
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 
 
@@ -52,19 +52,25 @@ def schedule(config: Any, total_steps: int) -> optax.Schedule:
 def build(config: Any, total_steps: int) -> optax.GradientTransformation:
     """Builds the optimizer.
 
-    Weight decay is added to the gradient before the optimizer sees it, as the papers' PyTorch code
-    does for every optimizer; it is not AdamW's.
+    In this order: the gradient of all weights is scaled down to a norm of `clip_norm`, where it is
+    larger and `clip_norm` is not 0; weight decay times the weights is added; the optimizer makes a
+    step of it; `multiplier` scales the step of each part. Of adamw, weight decay is decoupled
+    (Loshchilov and Hutter, ICLR 2019): it is added to the step, times the learning rate, as in
+    PyTorch. The papers' PyTorch code has it in the gradient.
 
     Raises:
       UserError: an unknown optimizer or schedule.
     """
     if config.name not in OPTIMIZERS:
         raise UserError(f"unknown optim.name {config.name!r}: {nearest(config.name, OPTIMIZERS)}")
-    return optax.chain(
-        optax.add_decayed_weights(config.weight_decay),
-        OPTIMIZERS[config.name](schedule(config, total_steps)),
-        _by_part(dict(config.multiplier)),
-    )
+    rate, decay = schedule(config, total_steps), config.weight_decay
+    if config.name == "adamw":
+        step = [optax.adamw(rate, weight_decay=decay)]
+    else:
+        step = [optax.add_decayed_weights(decay), OPTIMIZERS[config.name](rate)]
+    clip_norm = config.get("clip_norm", 0.0)
+    clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+    return optax.chain(*clip, *step, _by_part(dict(config.multiplier)))
 
 
 def _by_part(multiplier: dict[str, float]) -> optax.GradientTransformation:

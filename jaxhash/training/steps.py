@@ -48,12 +48,21 @@ def train_step(
     optimizer: optax.GradientTransformation,
     augment: Augment,
     seed: int,
+    average: float = 0.0,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step of the optimizer.
 
+    Args:
+      state: an `AveragedState` where `average` is not 0.
+      batch: this replica's rows of the global batch.
+      model, loss, optimizer, augment: built from the config.
+      seed: of augmentation and dropout.
+      average: decay of the average of the weights.
+
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
-    replicas' gradients, because `gather_columns` sends back what other replicas' rows owe to ours.
+    replicas' gradients, because the gradient of `gather_columns` is returned to the replica whose
+    rows they are.
 
     Returns:
       the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
@@ -78,15 +87,16 @@ def train_step(
     gradient, metrics = devices.mean((gradient, {"loss": value, **metrics}))
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
-    return TrainState(
+    state = state.replace(
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
         batch_stats=batch_stats,
         opt_state=opt_state,
         loss_state=loss_state,
-    ), metrics
+    )
+    return (state.averaged(average) if average else state), metrics
 
 
 def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:
-    """Lets the loss do what it does between two epochs."""
+    """Updates the state of the loss by its `after_epoch`."""
     return state.replace(loss_state=loss.after_epoch(state.loss_state))

@@ -72,14 +72,14 @@ def test_a_seed_gives_one_split_for_ever():
 def test_a_pool_of_another_size_is_refused():
     labels, parts, ids = pool("digits")
     protocol = datasets.protocol("digits", "digits")
-    with pytest.raises(UserError, match=r"\(1000, 100, 687\).*counts on \(1000, 100, 697\)"):
+    with pytest.raises(UserError, match=r"\(1000, 100, 687\).*protocol has \(1000, 100, 697\)"):
         protocols.split(protocol, labels[:-10], parts[:-10], ids[:-10], 0)
 
 
 def test_two_images_of_one_name_are_refused():
     labels, parts, ids = pool("digits")
     ids[1] = ids[0]
-    with pytest.raises(UserError, match="names two images alike"):
+    with pytest.raises(UserError, match="two images of the data set have the same id"):
         protocols.split(datasets.protocol("digits", "digits"), labels, parts, ids, 0)
 
 
@@ -129,5 +129,29 @@ def test_several_labels_that_run_out_are_refused():
     """Both classes have two images, but one image has both labels."""
     labels = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
     protocol = protocols.Protocol(1, 1, "train", (2, 2, 2))
-    with pytest.raises(UserError, match="the protocol counts on"):
+    with pytest.raises(UserError, match="the protocol has"):
         protocols.split(protocol, labels, np.full(3, "all"), np.arange(3), 0)
+
+
+@pytest.mark.parametrize("amount", [0.1, 100.0])
+def test_held_out_images_are_taken_from_training_and_from_nothing_else(amount):
+    labels, parts, ids = pool("digits")
+    protocol = datasets.protocol("digits", "digits")
+    whole = protocols.split(protocol, labels, parts, ids, seed=0)
+    split = protocols.hold_out(whole, amount, ids, seed=0)
+    assert len(split.held_out) == 100 and len(split.train) == 900
+    assert set(split.held_out) | set(split.train) == set(whole.train)
+    assert np.array_equal(split.query, whole.query)
+    assert np.array_equal(split.database, whole.database)
+    assert split.checksum != whole.checksum and "900 train, 100 held-out" in str(split)
+    again, other = (protocols.hold_out(whole, amount, ids, seed=seed) for seed in (0, 1))
+    assert again.checksum == split.checksum != other.checksum
+    assert not np.array_equal(other.held_out, split.held_out)
+
+
+@pytest.mark.parametrize("amount", [1e-9, 1000.0, 0.9999])
+def test_nothing_held_out_or_nothing_left_is_refused(amount):
+    labels, parts, ids = pool("digits")
+    whole = protocols.split(datasets.protocol("digits", "digits"), labels, parts, ids, seed=0)
+    with pytest.raises(UserError, match="data.held_out=.*of 1,000 training images"):
+        protocols.hold_out(whole, amount, ids, seed=0)

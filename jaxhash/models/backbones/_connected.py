@@ -18,7 +18,7 @@ class ConnectedLayers(nn.Module):
     """Two fully connected layers on a map that is first averaged to a fixed size.
 
     Attributes:
-      hidden: channels of both layers.
+      hidden: channels of both layers; 0 leaves them out, and the map as it is.
       pool: height and width that the map is averaged to.
       dropout: share of activations that each of two dropouts drops.
       drop_inputs: whether a dropout stands before each layer (AlexNet) or behind it (VGG).
@@ -32,7 +32,9 @@ class ConnectedLayers(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps [b h w c] to features [b hidden]."""
+        """Maps [b h w c] to features [b hidden], or to itself where there are no layers."""
+        if self.hidden == 0:
+            return x
         dense = partial(nn.DenseGeneral, self.hidden, dtype=self.dtype, kernel_init=_dense_init)
         x = pool_to(x, self.pool)
         # Flattening is left to the product: the kernel keeps the axes [h w in out], in which

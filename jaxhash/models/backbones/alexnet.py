@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
+from jaxhash.models.backbones._torch_names import torch_name
 
 VARIANTS = {"alexnet": (1, 3, 6, 4, 4)}  # channels of the convolutions, in those of the first
 STEMS = {"11x11": (11, 4, 2), "3x3": (3, 1, 1)}  # side of the first kernel, stride, padding
@@ -62,8 +63,6 @@ class AlexNet(nn.Module):
             if i in POOLED:
                 x = max_pool(x, 3)
             x = at_node(f"stage{i}", x)
-        if self.hidden == 0:
-            return x
         connected = ConnectedLayers(
             self.hidden, self.pool, self.dropout, True, self.dtype, name="connected"
         )
@@ -81,8 +80,8 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("conv2", "kernel")), torch_names(("connected", "fc1", "bias"))
     (('features.3.weight',), ('classifier.1.bias',))
     """
-    *_, module, last = path
-    return (f"{TORCH_MODULES[module]}.{'weight' if last == 'kernel' else last}",)
+    *_, module, leaf = path
+    return (torch_name([TORCH_MODULES[module]], leaf),)
 
 
 def build(

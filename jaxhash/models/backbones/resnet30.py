@@ -1,16 +1,18 @@
 """ResNet30: DAH's reduction of ResNet50 to three stages, with depthwise separable convolutions."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._residual import Names, bottleneck
 from jaxhash.models.layers import batch_norm
 
 VARIANTS = {"resnet30": (3, 3, 3)}
-EXPANSION = 4  # a bottleneck's output has this many times the channels of its middle
+_NAMES = Names(norm="norm", project="project", project_norm="norm_project")
 
 
 def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
@@ -67,17 +69,16 @@ class Bottleneck(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h/stride w/stride 4*channels]."""
-        norm = batch_norm(train, self.dtype)
-        out = EXPANSION * self.channels
-        y = nn.Dense(self.channels, use_bias=False, dtype=self.dtype, name="conv1")(x)
-        y = nn.relu(norm(name="norm1")(y))
-        y = SeparableConvolution(self.stride, self.dtype, name="conv2")(y)
-        y = nn.relu(norm(name="norm2")(y))
-        y = norm(name="norm3")(nn.Dense(out, use_bias=False, dtype=self.dtype, name="conv3")(y))
-        if x.shape != y.shape:
-            project = nn.Dense(out, use_bias=False, dtype=self.dtype, name="project")
-            x = norm(name="norm_project")(project(x[:, :: self.stride, :: self.stride]))
-        return nn.relu(x + y)
+        return bottleneck(
+            x,
+            self.channels,
+            self.stride,
+            expansion=4,
+            pointwise=partial(nn.Dense, use_bias=False, dtype=self.dtype),
+            middle=SeparableConvolution(self.stride, self.dtype, name="conv2"),
+            norm=batch_norm(train, self.dtype),
+            names=_NAMES,
+        )
 
 
 class ResNet30(nn.Module):

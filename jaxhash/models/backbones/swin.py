@@ -14,6 +14,7 @@ import numpy as np
 from einops import rearrange
 
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.layers import Dropout
 
 # Channels of the first stage, doubled by each further one; blocks in each stage (section 3.3).
@@ -268,9 +269,9 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("layers_1_downsample", "norm", "scale"))
     ('layers.1.downsample.norm.weight',)
     """
-    *modules, last = path
+    *modules, leaf = path
     parts = [m if m == "patch_embed" else m.replace("_", ".") for m in modules]
-    return (".".join([*parts, {"kernel": "weight", "scale": "weight"}.get(last, last)]),)
+    return (torch_name(parts, leaf),)
 
 
 def check_size(name: str, size: int, window: int = 7, patch: int = 4, **options: object) -> None:

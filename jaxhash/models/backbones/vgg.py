@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
+from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.layers import batch_norm
 
 # Convolutions of each stage, and whether each is normalised.
@@ -64,8 +65,6 @@ class VGG(nn.Module):
                 place += 3 if self.normalised else 2
             x = at_node(f"stage{stage + 1}", max_pool(x, 2))
             place += 1
-        if self.hidden == 0:
-            return x
         connected = ConnectedLayers(
             self.hidden, self.pool, self.dropout, False, self.dtype, name="connected"
         )
@@ -85,10 +84,9 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("connected", "fc2", "kernel"))
     ('classifier.3.weight', 'pre_logits.fc2.weight')
     """
-    leaf = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-    *_, module, last = path
+    *_, module, leaf = path
     modules = TORCH_MODULES.get(module, (module.replace("_", "."),))
-    return tuple(f"{module}.{leaf.get(last, last)}" for module in modules)
+    return tuple(torch_name([module], leaf) for module in modules)
 
 
 def build(
