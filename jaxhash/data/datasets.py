@@ -1,4 +1,4 @@
-"""Data sets out of TFDS: array_record files, read without TensorFlow."""
+"""Data sets of TFDS: array_record files, read without TensorFlow."""
 
 import math
 import os
@@ -22,16 +22,16 @@ CHUNK = 2_000
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a file of `jaxhash.data.sets` says of its data set.
+    """The description of a data set, by a file of `jaxhash.data.sets`.
 
     Attributes:
       tfds_name: the folder's name under `data.dir`.
       parts: the TFDS splits that are pooled.
       protocols: by name; the first is the one that papers use most.
-      contents: of a data set of our own, named "jaxhash/...": from `data.dir` to what it is
-        prepared from; None for a stock data set.
+      contents: from `data.dir` to the images of a data set that jaxhash writes, named
+        "jaxhash/..."; None for a data set that TFDS prepares.
       channels: of the images, 1 or 3.
-      own: whether `data.dir` is where the user's own images lie, and not where TFDS keeps data.
+      own: whether `data.dir` is the folder of the user's images, and not that of TFDS.
     """
 
     tfds_name: str
@@ -45,8 +45,9 @@ class DataSet:
 class Pool(NamedTuple):
     """All images of a data set.
 
-    pixels: uint8 [n h w c], in memory or `StoredImages`, which are indexed alike. labels: uint8
-    [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names. class_names: l names.
+    pixels: uint8 [n h w c], in memory or `StoredImages`, which is indexed like an array.
+    labels: uint8 [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names.
+    class_names: l names.
     """
 
     pixels: loader.Pixels
@@ -78,7 +79,7 @@ def protocol(dataset: str, name: str) -> protocols.Protocol:
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """Returns what a config's `data` section holds for a data set, for `config.data.update`.
+    """Returns the values of a config's `data` section for a data set, for `config.data.update`.
 
     Its name, its first protocol, and the mean and standard deviation of its channels: those of
     ImageNet for colours, a half for grey.
@@ -99,14 +100,14 @@ def defaults(name: str) -> dict[str, Any]:
 def load(
     name: str, data_dir: str | None, side: int = 224, resident_bytes: float = math.inf
 ) -> Pool:
-    """Reads a prepared data set; one of our own prepares itself first.
+    """Reads a prepared data set; one that jaxhash writes is written first, if it is not there.
 
     Args:
       name: a file of `jaxhash.data.sets`.
-      data_dir: where TFDS data sets lie; None is TFDS's own default, `$TFDS_DATA_DIR` or
-        `~/tensorflow_datasets`. For `folder` and `manifest`, where these lie.
-      side: pixels of the height and width that images are brought to, where they differ in size.
-      resident_bytes: images that take more than this, decoded, stay on disk.
+      data_dir: folder of TFDS data sets; None is TFDS's default, `$TFDS_DATA_DIR` or
+        `~/tensorflow_datasets`. For `folder` and `manifest`, that of the user's images.
+      side: height and width in pixels that images are resized to, where they differ in size.
+      resident_bytes: images that take more bytes than this, decoded, stay on disk.
 
     Raises:
       UserError: the data are absent, damaged, or not in array_record form.
@@ -127,7 +128,7 @@ def load(
 
 
 def class_names(tfds_name: str, root: Path) -> list[str]:
-    """Returns the classes of a stock data set; raises UserError where it is not prepared."""
+    """Returns the classes of a data set of TFDS; raises UserError where it is not prepared."""
     folder = _prepared_folder(root / tfds_name)
     if folder is None:
         raise _absent(tfds_name, tfds_name, root)
@@ -135,7 +136,7 @@ def class_names(tfds_name: str, root: Path) -> list[str]:
 
 
 def examples(tfds_name: str, root: Path, split: str) -> Iterator[dict]:
-    """Goes through a split of a stock data set; its images are the bytes of their files."""
+    """Iterates over a split of a data set of TFDS; images are the bytes of their files."""
     folder = _prepared_folder(root / tfds_name)
     try:
         source = _source(tfds.builder_from_directory(folder), split)
@@ -150,9 +151,9 @@ def _root(data_dir: str | None) -> Path:
 
 
 def _prepare_own(name: str, dataset: DataSet, data_dir: str | None) -> tuple[Path, Path | None]:
-    """Prepares one's own images where TFDS keeps data; anew whenever they have changed."""
+    """Writes the user's images into the folder of TFDS, again whenever they have changed."""
     if data_dir is None:
-        raise UserError(f"data.name={name} needs --config.data.dir=PATH, where your images lie")
+        raise UserError(f"data.name={name} needs --config.data.dir=PATH, the folder of your images")
     contents, root = dataset.contents(Path(data_dir).expanduser()), _root(None)
     config = f"{name}_{contents.digest}"
     if _prepared_folder(root / "jaxhash" / config) is None:

@@ -1,4 +1,4 @@
-"""The field's list files: `path 0 1 0 ...` a line, in train.txt, test.txt and database.txt."""
+"""List files as published for deep hashing: lines `path 0 1 0 ...` in train, test, database.txt."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,23 +13,23 @@ ROLES = (TRAIN, QUERY, DATABASE)  # train.txt, test.txt, database.txt
 
 
 def present(folder: Path) -> bool:
-    """Says whether a folder holds any of the three lists."""
+    """Returns whether a folder has any of the three lists."""
     return any((folder / f"{role}.txt").exists() for role in ROLES)
 
 
 def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
-    """Reads the three lists; an image's part is every list that names it.
+    """Reads the three lists; the part of an image are all lists that it is in.
 
-    A path is looked for under the folder, whole or without its first folders: published lists name
-    files as they lay on another machine. An image that is there cannot be a query and in the
-    database, and one that is not is left out as unreadable.
+    A path is searched under the folder, complete or without its first folders, as published lists
+    have paths of another machine. A query must not be in another list. An image that is not found
+    is left out as unreadable.
 
     Args:
       folder: of the lists and, somewhere under it, the images.
       classes: names of the labels in their order; None numbers them.
 
     Raises:
-      UserError: a list is missing, or a line of it is damaged, comes twice or contradicts another.
+      UserError: a list is missing, or a line is damaged, repeated or contradicts another.
     """
     labels: dict[str, tuple[int, ...]] = {}
     parts: dict[str, list[str]] = {}
@@ -43,11 +43,11 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
             if labels.setdefault(path, numbers) != numbers:
                 raise UserError(f"{where}: {path} has other labels than in another list")
             if role in parts.setdefault(path, []):
-                raise UserError(f"{where}: {path} comes twice in this list; remove one line")
+                raise UserError(f"{where}: {path} is twice in this list; remove one line")
             if QUERY in parts[path]:
                 raise UserError(f"{where}: {path} is a query too (test.txt); remove it here")
             if role == QUERY and parts[path]:
-                raise UserError(f"{where}: {path} trains too (train.txt); remove it here")
+                raise UserError(f"{where}: {path} is in train.txt too; remove it here")
             parts[path].append(role)
     files = locate(folder, list(labels))
     names = classes or [f"label_{number}" for number in range(count)]
@@ -59,18 +59,18 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
 
 
 def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) -> list[Path]:
-    """Finds the files of images, under a folder or one of the folders `among` in it.
+    """Finds the files of images, under a folder or one of its folders `among`.
 
     Args:
-      folder: where to look.
-      paths: as a list names them; their first folders may be others than here.
+      folder: to search.
+      paths: of a list; their first folders may be those of another machine.
       among: folders under `folder`.
 
     Returns:
-      a file for each path; for one that is not found, where it was expected.
+      a file for each path, which need not exist.
 
     Raises:
-      UserError: none of them is there.
+      UserError: none of them exists.
     """
     files = []
     found, base, dropped = False, folder, 0
@@ -86,7 +86,7 @@ def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) ->
         found = found or file.exists()
         files.append(file)
     if not found:
-        raise UserError(f"{folder}: none of the images is there, such as {(*paths, 'any')[0]}")
+        raise UserError(f"{folder}: none of the images was found, such as {(*paths, 'any')[0]}")
     return files
 
 

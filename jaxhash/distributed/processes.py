@@ -18,7 +18,7 @@ from jaxhash.errors import UserError
 
 LONGEST_FINISH = 24 * 3600  # seconds that all wait at the end while the primary process measures
 FAILED_TOGETHER = 3  # seconds that a process which failed waits for the others to fail as well
-AGAIN = "start all of them again with the same command: the run goes on from its last checkpoint"
+AGAIN = "start all of them again with the same command: the run continues from its last checkpoint"
 
 
 class Job(NamedTuple):
@@ -138,7 +138,7 @@ def _initialize(job: Job) -> None:
 
 
 def _check_free(coordinator: str) -> None:
-    """Tries to listen, because where jax cannot it crashes."""
+    """Raises UserError where the port cannot be listened at: jax itself would crash."""
     port = int(coordinator.rpartition(":")[2])
     try:
         socket.create_server(("", port)).close()
@@ -150,7 +150,7 @@ def _check_free(coordinator: str) -> None:
 
 
 def _wait_for(coordinator: str, timeout: float) -> None:
-    """Waits until somebody listens at HOST:PORT, because jax would not say who does not."""
+    """Waits until process 0 listens at HOST:PORT: jax would not say that it does not."""
     host, _, port = coordinator.rpartition(":")
     end = time.monotonic() + timeout
     while True:

@@ -1,7 +1,7 @@
-"""An exported encoder, read without Flax and without the code that trained it.
+"""An exported encoder, which is read without Flax and without the code that trained it.
 
-`read_weights` and `load` need jax, numpy and flatbuffers (with which `jax.export` reads), and no
-jaxhash: every exported encoder's README.md shows them, so that people need not install it.
+`read_weights` and `load` need jax, numpy and flatbuffers (used by `jax.export`), and not jaxhash:
+the README.md of every exported encoder contains them.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def load(folder: str | Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Exported(NamedTuple):
-    """An exported encoder with its notes, checked: a `jaxhash.encoders.encoder.ImageEncoder`.
+    """An exported encoder, checked: a `jaxhash.encoders.encoder.ImageEncoder`.
 
     model: identifies the network, as its checkpoint does. bits: k. size, channels: of the images,
     uint8 [b size size channels]. variables: the weights by name. program: as `jax.export` reads it.
@@ -69,10 +69,10 @@ class Exported(NamedTuple):
 
     @classmethod
     def load(cls, folder: str | Path) -> "Exported":
-        """Reads what `python -m jaxhash.export` wrote.
+        """Reads a folder written by `python -m jaxhash.export`.
 
         Raises:
-          UserError: there is no such folder, it is no exported encoder, or one of its files is
+          UserError: there is no such folder, it is not an exported encoder, or one of its files is
             missing, damaged, or of another version.
         """
         folder = Path(folder).expanduser()
@@ -84,8 +84,8 @@ class Exported(NamedTuple):
         except Exception as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(
-                f"{folder / PROGRAM}: written by jax {notes['jax']}, not understood by jax "
-                f"{jax.__version__} ({reason}); export the run again with this one"
+                f"{folder / PROGRAM}: written by jax {notes['jax']}, which cannot be read by jax "
+                f"{jax.__version__} ({reason}); export the run again with this version"
             ) from error
         numbers = (notes[name] for name in ("bits", "size", "channels"))
         return cls(notes["model"], *numbers, read_weights(folder / WEIGHTS), program)
@@ -110,7 +110,7 @@ class Exported(NamedTuple):
         return {}
 
     def identity(self) -> str:
-        """Names the codes of this network: `Encoder.identity` of the checkpoint it came from."""
+        """Returns the identifier of its codes: `Encoder.identity` of its checkpoint."""
         return self.model
 
 
@@ -123,7 +123,7 @@ def _notes(folder: Path) -> dict:
         notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{folder}: no exported encoder, there is no {NOTES}; make one with python -m "
+            f"{folder}: not an exported encoder, it has no {NOTES}; make one with python -m "
             "jaxhash.export"
         ) from None
     except (OSError, ValueError):

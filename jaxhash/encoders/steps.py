@@ -1,4 +1,4 @@
-"""The steps of a trained network, pure functions: images to codes, images to attention maps."""
+"""Pure functions of a trained network: images to codes, images to attention maps."""
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +22,10 @@ def encode_step(
 def attention_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> dict[str, jax.Array]:
-    """Shows where the network looks in uint8 images [b h w c]; see `attention_maps`.
+    """Computes the attention maps of uint8 images [b h w c]; see `attention_maps`.
 
     Returns:
-      {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.
+      {node: [b h' w']}, the weight of each position; when compiled, in alphabetical order.
     """
     x = augment.for_encoding(pixels)
     maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})

@@ -1,4 +1,4 @@
-"""What pairwise objectives share: rows [b ...] against columns [n ...]."""
+"""Shared by pairwise losses: rows [b ...] against columns [n ...]."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
 
 
 def distinct(rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """Returns the mask of valid pairs: those of two images, and not of one with itself.
+    """Returns the mask of valid pairs: an image is not paired with itself.
 
     Args:
       rows: [b] numbers of images.
@@ -45,7 +45,7 @@ def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> j
     """Returns log(1 + exp(theta)) - s theta with theta = <u, v> / 2, for every pair.
 
     DHIDA equation 11, DPSH equation 2. The first term is softplus, which neither overflows nor
-    loses a small value.
+    rounds small values to 0.
 
     Args:
       u: [b k] codes of the rows.

@@ -21,7 +21,7 @@ class HashModel(nn.Module):
 
     Attributes:
       backbone: a module of `jaxhash.models.backbones`.
-      attention: node of the backbone to the module of `jaxhash.models.attention` that stands there.
+      attention: nodes of the backbone, and the module of `jaxhash.models.attention` at each.
       head: a module of `jaxhash.models.heads`.
     """
 
@@ -33,7 +33,7 @@ class HashModel(nn.Module):
     def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
         """Computes head(pool(attention(backbone(x)))).
 
-        A backbone that ends in fully connected layers gives features [b c] and is not pooled.
+        A backbone that ends in fully connected layers returns features [b c] and is not pooled.
         """
 
         def at_node(node: str, x: jax.Array) -> jax.Array:
@@ -50,8 +50,8 @@ def build(config: Any, labels: int) -> HashModel:
 
     Args:
       config: with `backbone`, `attention` and `head` (each a `name`, and options under that name),
-        `attention.nodes` where attention stands, `bits`, `hash_norm`, `dtype`.
-      labels: l, how many the data have.
+        `attention.nodes` where attention is inserted, `bits`, `hash_norm`, `dtype`.
+      labels: l, the number of labels of the data.
 
     Raises:
       UserError: an unknown backbone, attention or head, or a node that the backbone does not have.

@@ -18,7 +18,7 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
 
     Args:
       variables: `{"params": {"backbone": ...}, "batch_stats": {"backbone": ...}}` and other parts,
-        which stay as they are.
+        which are returned unchanged.
       weights: `"none"`, a path to a `.safetensors` file, or a Hugging Face repository
         ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
       torch_names: the family's `torch_names`.
@@ -69,7 +69,7 @@ def _download(repository: str) -> str:
 def _convert(
     template: dict, tensors: dict[str, np.ndarray], torch_names: Callable, weights: str
 ) -> dict:
-    """Asks the file for every weight that the template has, in the template's shape."""
+    """Takes every weight of the template from the file, in the template's shape."""
     converted = {}
     for path, leaf in traverse_util.flatten_dict(template).items():
         names = torch_names(path)
@@ -90,7 +90,7 @@ def _convert(
 
 
 def _arrange(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """PyTorch keeps [out in (h w)], Flax [(h w) in out]; 1x1 kernels may lose their h and w.
+    """Transposes PyTorch's [out in (h w)] to Flax's [(h w) in out]; 1x1 kernels may drop h and w.
 
     A layer on a flattened map is a kernel [h w in out] here, and [out (in h w)] in PyTorch.
     """

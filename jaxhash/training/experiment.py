@@ -1,4 +1,4 @@
-"""Everything that a config names, built by its room: data, network, objective, mapped steps."""
+"""Everything that a config names, built: data, network, loss, optimizer, mapped steps."""
 
 import contextlib
 import math
@@ -31,17 +31,17 @@ from jaxhash.training.state import AveragedState, TrainState
 
 
 class Experiment:
-    """The parts of a run, and what training and evaluation both do with them.
+    """The parts of a run, and the operations that training and evaluation share.
 
     Attributes:
       config: the configuration.
       data: the data set and its splits.
       replicas: the devices.
-      model, loss, optimizer, augment: what the config names; for a loop of one's own, too.
+      model, loss, optimizer, augment: as the config names them.
       steps_per_epoch, total_steps: of training.
       order: (step) -> [batch] positions among the training images.
-      train_step: (state, batch) -> (state, metrics), over the replicas; takes over the memory of
-        the state that it is given.
+      train_step: (state, batch) -> (state, metrics), over the replicas; the buffers of the state
+        are reused and must not be read again.
       after_epoch: (state) -> state, over the replicas; None where the loss needs none.
     """
 
@@ -90,7 +90,7 @@ class Experiment:
         return self.config.optim.get("average", 0.0)
 
     def _check_before_data(self) -> None:
-        """Refuses what does not fit together before data are read: names, and a traced network."""
+        """Checks names and traces the network before data are read."""
         config = self.config
         datasets.protocol(config.data.name, config.data.protocol)
         optimizers.build(config.optim, total_steps=1)
@@ -106,7 +106,7 @@ class Experiment:
             )
 
     def _check_data(self) -> None:
-        """Refuses data that the network or the objective cannot take."""
+        """Raises UserError for data that the network or the loss cannot take."""
         config, pool = self.config, self.data.pool
         for name in ("mean", "std"):
             given = len(config.data[name])
@@ -157,14 +157,14 @@ class Experiment:
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
         key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
-        # As an argument: what follows from a constant, XLA would work out while it compiles.
+        # The key is an argument: XLA would compute what follows from a constant while it compiles.
         return jax.tree.map(np.asarray, jax.jit(self._random_state)(key))
 
     def pretrained(self, state: TrainState) -> TrainState:
-        """Returns the state with a pretrained backbone, where `model.weights` names one.
+        """Returns the state with pretrained weights, where `model.weights` names any.
 
         Raises:
-          UserError: the weights cannot be reached or do not fit.
+          UserError: the weights cannot be read or do not fit.
         """
         family = backbones.family(self.config.model.backbone.name)
         weights = self.config.model.weights
@@ -195,7 +195,7 @@ class Experiment:
         """Measures the held-out images as queries among the images that are trained on.
 
         Returns:
-          mean average precision, ranked as deep as the protocol says; None without `data.held_out`.
+          mean average precision, at the depth of the protocol; None without `data.held_out`.
         """
         split, labels = self.data.split, self.data.pool.labels
         if not len(split.held_out):
@@ -211,7 +211,7 @@ class Experiment:
         return mean_average_precision(queries, database, bits, map_at)
 
     def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Shows where the network looks in uint8 images [n h w c]: {node: [n h' w']}."""
+        """Computes the attention maps of uint8 images [n h w c]: {node: [n h' w']}."""
         variables = self.replicas.first(state.variables)
         return attention_maps.compute(self.model, variables, self.augment, pixels)
 
@@ -243,9 +243,9 @@ def _select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
 class Encoded(NamedTuple):
     """Codes of the queries and of the database.
 
-    db_codes: whose codes the database's are, see `Experiment.db_codes`.
-    milliseconds: an image of the database took to encode, from memory and compiled; None where
-      the database was not encoded.
+    db_codes: see `Experiment.db_codes`.
+    milliseconds: to encode an image of the database, from memory and compiled; None where the
+      database was not encoded.
     """
 
     queries: Coded

@@ -1,4 +1,4 @@
-"""The only training loop. Read `train_and_evaluate` from top to bottom: it is the whole story."""
+"""The only training loop: `train_and_evaluate`, and the evaluation of a checkpoint."""
 
 import contextlib
 import json
@@ -17,17 +17,17 @@ from jaxhash.runs.metrics_log import Writer, check_finite
 from jaxhash.training import measurement
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.preemption import Stopping
-from jaxhash.training.progress import Progress
+from jaxhash.training.progress import Progress, say
 from jaxhash.training.state import TrainState
 
 Track = Callable[[int, dict[str, float]], None]
 
 
 class TrackedWriter(Writer):
-    """Writes rows of metrics, and hands each to another tracker of experiments."""
+    """A writer that also passes each row to another tracker of experiments."""
 
     def __init__(self, folder: epath.Path, step: int, track: Track | None, *, silent: bool):
-        """See `Writer`; `track` is called with the step and the scalars of each row."""
+        """Opens the files; `track` is called with the step and the scalars of each row."""
         super().__init__(folder, step, silent=silent)
         self._track = None if silent else track
 
@@ -44,9 +44,9 @@ def train_and_evaluate(
     """Trains what a config names, measures it, and writes everything into a folder.
 
     Started again in the same folder, it continues from the last checkpoint, bit for bit as if it
-    had not been interrupted; started after the end it only shows the results. On SIGTERM and Ctrl-C
-    it saves and returns. Several processes (`jaxhash.distributed.processes.joined`) share one run
-    where each calls this with the same arguments; process 0 writes and measures for all.
+    had not been interrupted; started after the end, it only prints the results. On SIGTERM and
+    Ctrl-C it saves and returns. Several processes (`jaxhash.distributed.processes.joined`) share
+    one run where each calls this with the same arguments; process 0 writes and measures for all.
 
     Args:
       config: as from `configs/`, or from `jaxhash.config.base()`.
@@ -70,7 +70,8 @@ def train_and_evaluate(
 
     experiment = Experiment(config)
     primary = experiment.replicas.primary
-    # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
+    # A checkpoint replaces pretrained weights, and those replace random ones.
+    say("compiling the initial weights", silent=not primary)
     state = experiment.random_state()
     if not workdir.has_checkpoint(folder):
         state = experiment.pretrained(state)
@@ -94,8 +95,8 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
 
     Args:
       folder: the workdir of the run.
-      config: the run's own unless given; it may differ in what is free to change, such as where
-        the data lie.
+      config: by default that of the run; it may differ in keys that are free to change, such as
+        data.dir.
 
     Returns:
       the results; None on processes other than 0.
@@ -118,7 +119,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
 
 
 def _check_dataset(experiment: Experiment, folder: epath.Path) -> None:
-    """Writes down what the run is trained on, or raises UserError where it began on other data."""
+    """Writes `dataset.json`, or raises UserError where the run began on other data."""
     data = experiment.data
     trained_on = dataset.Dataset(data.split.checksum, data.pool.class_names)
     dataset.check(folder, trained_on)
@@ -133,7 +134,7 @@ def _train(
     writer: Writer,
     stop: Stopping,
 ) -> TrainState:
-    """Runs the steps that are left, and returns the last state on the host."""
+    """Runs the remaining steps, and returns the last state on the host."""
     config, replicas = experiment.config, experiment.replicas
     total, epoch = experiment.total_steps, experiment.steps_per_epoch
     save_every = configs.duration(config.checkpoint, "every", epoch)
@@ -145,6 +146,7 @@ def _train(
         due = measure_every and 0 < step < total and step % measure_every == 0
         due = due or (step == 0 and config.eval.at_start)
         if due and not processes.agree(writer.has(step, "eval/map")):
+            say(f"measuring at step {step:,}", silent=not replicas.primary)
             _, numbers = measurement.measure(experiment, state)
             if replicas.primary:
                 writer.write(step, measurement.scalars(numbers))
@@ -157,7 +159,6 @@ def _train(
         Progress(start, total, epoch, silent=not replicas.primary) as progress,
         contextlib.closing(experiment.batches(start)) as batches,
     ):
-        progress.say("compiling the training step")
         for step in range(start, total):
             state, metrics = experiment.train_step(state, next(batches))
             done = step + 1

@@ -1,4 +1,4 @@
-"""What is measured of a run, and how its results are written, printed and drawn."""
+"""The results of a run: measured, written, printed and drawn."""
 
 import json
 
@@ -13,6 +13,7 @@ from jaxhash.report import plots, table
 from jaxhash.runs import provenance, workdir
 from jaxhash.runs.metrics_log import read
 from jaxhash.training.experiment import Encoded, Experiment
+from jaxhash.training.progress import say
 from jaxhash.training.state import TrainState
 
 SHOWN_QUERIES = 10
@@ -35,7 +36,7 @@ def measure(experiment: Experiment, state: TrainState) -> tuple[Encoded, dict]:
 
 
 def scalars(numbers: dict) -> dict[str, float]:
-    """Selects what a row of `metrics.jsonl` can hold, under its names there."""
+    """Selects the scalars, under their names in `metrics.jsonl`."""
     kinds = (int, float)
     return {f"eval/{name}": value for name, value in numbers.items() if isinstance(value, kinds)}
 
@@ -43,6 +44,7 @@ def scalars(numbers: dict) -> dict[str, float]:
 def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
     """Measures a replicated state; process 0 writes results and pictures, and prints the table."""
     config = experiment.config
+    say("measuring", silent=not experiment.replicas.primary)
     encoded, numbers = measure(experiment, state)
     if not experiment.replicas.primary:
         return None

@@ -9,7 +9,7 @@ from jaxhash.errors import UserError, nearest
 
 
 def _rmsprop(lr: optax.Schedule) -> optax.GradientTransformation:
-    """RMSProp as PyTorch has it: decay .99, and epsilon outside the root."""
+    """Returns RMSProp as in PyTorch: decay .99, and epsilon outside the root."""
     return optax.rmsprop(lr, decay=0.99, eps=1e-8, eps_in_sqrt=False)
 
 
@@ -74,7 +74,7 @@ def build(config: Any, total_steps: int) -> optax.GradientTransformation:
 
 
 def _by_part(multiplier: dict[str, float]) -> optax.GradientTransformation:
-    """Multiplies the steps of each part of the network, as a learning rate of its own would."""
+    """Scales the steps of each part of the network, like a learning rate of its own."""
 
     def scale(path: tuple, step: jax.Array) -> jax.Array:
         part = path[0].key.partition("_")[0]  # "backbone", "attention_stage4", "head"

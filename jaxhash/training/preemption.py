@@ -1,6 +1,6 @@
-"""SIGTERM, Ctrl-C and SIGUSR2: finish the step, save, leave. A second one leaves at once.
+"""SIGTERM, Ctrl-C and SIGUSR2: finish the step, save and return. A second one ends the process.
 
-SIGUSR2 is what SLURM is asked to send ahead of a job's time limit.
+SLURM can be configured to send SIGUSR2 before the time limit of a job.
 """
 
 import signal

@@ -1,4 +1,4 @@
-"""The steps of one replica: pure functions; `jaxhash.distributed.devices` maps them."""
+"""The steps of one replica, pure functions; `jaxhash.distributed.devices` maps them."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from jaxhash.training.state import TrainState
 
 
 class Images(NamedTuple):
-    """Training images that live on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
+    """Training images on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
 
     pixels: jax.Array
     labels: jax.Array
@@ -22,7 +22,7 @@ class Images(NamedTuple):
 class Batch(NamedTuple):
     """The images of one step: `pixels` uint8 [b h w c], `labels` [b l].
 
-    index: [b] which training images they are, from 0.
+    index: [b] numbers of the training images, from 0.
     """
 
     pixels: jax.Array
@@ -31,10 +31,10 @@ class Batch(NamedTuple):
 
 
 def gather(images: Images, index: jax.Array) -> Batch:
-    """Takes the images of a step, [b] by their numbers, out of those that live on the device.
+    """Selects the images of a step, [b] by their numbers, from those on the device.
 
-    A step of its own, so that training is one and the same compiled program, to the last bit,
-    whether its images come from the device or from a stream.
+    A separate step, so that training is the same compiled program, bit for bit, whether its images
+    are on the device or streamed.
     """
     return Batch(images.pixels[index], images.labels[index], index)
 

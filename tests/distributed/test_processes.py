@@ -20,20 +20,21 @@ from jaxhash.models import backbones
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
 from jaxhash.training import loop, measurement
+from tests.training import small
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
 TWO_DEVICES = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # many short ones, the same in each run
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "PYTHONPATH": str(HERE.parents[1]),
+    "PYTHONPATH": str(HERE.parents[2]),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_network():
-    """Lets this file's configs name the backbone of `tests/hosts`."""
-    backbones.__path__.append(str(HERE / "backbones"))
+    """Lets this file's configs name the network of `tests.training.small`."""
+    backbones.__path__.append(str(small.BACKBONES))
     yield
     backbones.__path__.pop()
 
@@ -46,11 +47,8 @@ def no_pictures(monkeypatch):
 @pytest.fixture
 def config(tiny):
     """Eight steps of plain descent, where a rounding error stays one."""
-    with tiny.unlocked():
+    with small.one_convolution(tiny).unlocked():
         tiny.devices = 0
-        tiny.model.backbone = configs.base().model.backbone
-        tiny.model.backbone.name = "one_convolution"
-        tiny.model.attention.name = "none"
         tiny.optim.update(name="sgd", lr=0.1)
         tiny.train.update(batch_size=200, total_steps=8)
         tiny.eval.update(at_start=False, every_steps=4)

@@ -208,7 +208,7 @@ def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch, error)
         ([], "arguments are required: --workdir, --out"),
         (["--workdir=/nowhere", "--out=OUT"], "must name the folder of a run"),
         (["--workdir=RUN/out", "--out=OUT"], "must name the folder of a run"),
-        (["--workdir=RUN/run", "--out=RUN/out"], "is there already; give another"),
+        (["--workdir=RUN/run", "--out=RUN/out"], "exists already; give another"),
         (["--workdir=RUN/run", "--out=/dev/null/out"], "cannot be written"),
         (["--workdir=RUN/run", "--output=OUT"], "arguments are required: --out"),
     ],
@@ -245,7 +245,7 @@ def _edit(path, **values):
         (lambda out: _edit(out / NOTES, format=2), "format 2, this jaxhash reads 1"),
         (lambda out: _edit(out / NOTES, bits="12"), "damaged, bits is missing"),
         (lambda out: _edit(out / NOTES, sha256={}), "sha256 names other files"),
-        (lambda out: (out / NOTES).unlink(), "no exported encoder, there is no encoder.json"),
+        (lambda out: (out / NOTES).unlink(), "not an exported encoder, it has no encoder.json"),
     ],
 )
 def test_damage_is_one_line(copy, damage, message):

@@ -11,15 +11,15 @@ from jaxhash.errors import UserError
 from jaxhash.models import backbones, heads
 from jaxhash.training import loop, measurement
 from jaxhash.training.experiment import Experiment
+from tests.training import small
 
 EXTRA = Path(__file__).parent / "extra"
-SMALL = Path(__file__).parents[1] / "distributed" / "hosts" / "backbones"
 
 
 @pytest.fixture(autouse=True)
 def extended(monkeypatch):
     monkeypatch.setattr(heads, "__path__", [*heads.__path__, str(EXTRA / "heads")])
-    more = [str(SMALL), str(EXTRA / "backbones")]
+    more = [str(small.BACKBONES), str(EXTRA / "backbones")]
     monkeypatch.setattr(backbones, "__path__", [*backbones.__path__, *more])
     monkeypatch.setattr(measurement, "_draw", lambda *arguments: None)
 
@@ -27,10 +27,7 @@ def extended(monkeypatch):
 @pytest.fixture
 def config(tiny):
     """Two steps of a network of one convolution."""
-    with tiny.unlocked():
-        tiny.model.backbone = configs.base().model.backbone
-        tiny.model.backbone.name = "one_convolution"
-        tiny.model.attention.name = "none"
+    with small.one_convolution(tiny).unlocked():
         tiny.model.head = configs.base().model.head
         tiny.loss.name = "greedy"
         tiny.train.total_steps = 2

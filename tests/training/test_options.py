@@ -2,37 +2,29 @@
 
 import os
 import signal
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from jaxhash import config as configs
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
-from jaxhash.models import backbones
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
 from jaxhash.training import loop, measurement
 from jaxhash.training.experiment import Experiment
-
-SMALL = Path(__file__).parents[1] / "distributed" / "hosts" / "backbones"
+from tests.training import small
 
 
 @pytest.fixture(autouse=True)
-def small(monkeypatch):
-    monkeypatch.setattr(backbones, "__path__", [*backbones.__path__, str(SMALL)])
+def no_pictures(monkeypatch):
     monkeypatch.setattr(measurement, "_draw", lambda *arguments: None)
 
 
 @pytest.fixture
 def config(tiny):
     """Every option at once, on a network of one convolution."""
-    with tiny.unlocked():
-        tiny.model.backbone = configs.base().model.backbone
-        tiny.model.backbone.name = "one_convolution"
-        tiny.model.attention.name = "none"
+    with small.one_convolution(tiny).unlocked():
         tiny.data.held_out = 0.2
         tiny.optim.update(name="adamw", lr=0.01, clip_norm=0.01, average=0.9)
         tiny.train.update(batch_size=200, total_steps=6)

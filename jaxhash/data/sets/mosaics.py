@@ -12,10 +12,10 @@ COUNT = 4_000
 
 
 def build() -> DataSet:
-    """Describes the mosaics of digits and their protocols, ours alone.
+    """Describes the mosaics of digits and their protocols, which no paper has.
 
-    For tests and demonstrations of what several labels ask for, with the labels, counts and ranking
-    of NUS-WIDE in small. A digit may be in a query and in other mosaics of the database.
+    For tests and demonstrations with several labels an image; the protocol is a small version of
+    that of NUS-WIDE. A digit may be in a query and in other mosaics of the database.
     `mosaics_transductive` searches the training images, as learnt database codes need.
     """
     draw = {"query_per_class": 10, "train_per_class": 100}
@@ -36,7 +36,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Makes the mosaics of scikit-learn's digits; `root` is of no use to them."""
+    """Makes the mosaics of scikit-learn's digits; `root` is unused."""
     del root
     entries = mosaics.entries(*digits.images(), COUNT)
     return Contents(digits.CLASSES, entries, channels=1, shape=(16, 16))

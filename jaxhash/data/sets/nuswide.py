@@ -20,15 +20,14 @@ CONCEPTS = (
 def build() -> DataSet:
     """Describes NUS-WIDE and its protocols, ranked to the first 5,000.
 
-    It cannot be downloaded; put it into DATA_DIR/downloads/manual/nuswide, either as published
+    TFDS cannot download it; put it into DATA_DIR/downloads/manual/nuswide, either as published
     (Groundtruth/AllLabels, ImageList, and the images under Flickr or images) or as list files
     (train.txt, test.txt, database.txt, and the images).
 
     `nuswide_21` is DHIDA's text (section 4.1): 100 queries of each label (2,100 in all), "the
     remaining images as the database", 500 images of each label "in the database" (10,500) for
     training. The text does not say how an image with several labels is drawn; see `Protocol`. It
-    needs no list, and draws by the seed from whichever form lies there. `nuswide_21_lists` takes
-    the split that the list files give.
+    draws by the seed from either form. `nuswide_21_lists` is the split of the list files.
     """
     counts = (10_500, 2_100, 193_734)
     return DataSet(
@@ -43,7 +42,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Reads the published layout, or list files; raises UserError where neither is whole."""
+    """Reads the published layout, or list files; raises UserError where neither is complete."""
     folder = originals(root, "nuswide")
     if list_files.present(folder):
         listed = list_files.contents(folder)  # published lists do not name their labels
@@ -71,7 +70,7 @@ def contents(root: Path) -> Contents:
     names = [paths[row] for row in kept]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{listed}: {twice} comes twice; remove one of the lines everywhere")
+        raise UserError(f"{listed}: {twice} is there twice; remove one of the lines from all files")
     files = list_files.locate(folder, names, among=(".", "Flickr", "images"))
     entries = [
         Entry(name, file, np.flatnonzero(labels[row]).tolist())

@@ -112,7 +112,7 @@ class ImprovedDualAttention(nn.Module):
 
     Readings taken: A is the backbone's own map (the "convolution layer" before it is the backbone's
     last); B, C and D keep all C channels, as the paper prints them (DANet has C / 8); the two
-    branches are added as they stand, so that the map leaves as 2A while alpha = beta = 0.
+    branches are added unscaled, so that the output is 2A while alpha = beta = 0.
     """
 
     reduce_axis: str = "query"

@@ -1,4 +1,4 @@
-"""What the residual networks share: the bottleneck block, and the shortcut around a block."""
+"""Shared by the residual networks: the bottleneck block, and the shortcut of a block."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -32,7 +32,7 @@ def bottleneck(
 ) -> jax.Array:
     """Applies a 1x1, a 3x3 and a 1x1 convolution, each normalised, and adds the shortcut.
 
-    To be called in the compact method of a module, whose submodules the layers become.
+    Called in the compact method of a module; the layers become its submodules.
 
     Args:
       x: [b h w c].

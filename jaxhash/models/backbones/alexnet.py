@@ -50,7 +50,7 @@ class AlexNet(nn.Module):
     def __call__(self, x: jax.Array, train: bool, at_node: Callable) -> jax.Array:
         """Maps images [b h w c] to features [b hidden], or without them to [b h' w' 4*width].
 
-        Raises UserError on images that the poolings would make vanish.
+        Raises UserError on images that are too small for the poolings.
         """
         convolution = partial(nn.Conv, dtype=self.dtype, kernel_init=convolution_init)
         kernels = (STEMS[self.stem], *OTHERS)
@@ -70,7 +70,7 @@ class AlexNet(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each convolution, and its pooling."""
+    """Lists where attention can be inserted: after each convolution and its pooling."""
     return tuple(f"stage{i}" for i in range(1, 1 + len(VARIANTS[name])))
 
 

@@ -129,7 +129,7 @@ class ResNet(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each stage."""
+    """Lists where attention can be inserted: after each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name][1])))
 
 

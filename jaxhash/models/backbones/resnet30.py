@@ -19,7 +19,7 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolves each channel with a 3x3 kernel of its own, with one pixel of padding.
 
     The nine products are written out: XLA makes one loop over them, where its grouped convolution
-    is several times slower on a CPU than a full one.
+    is several times slower on a CPU than a convolution over all channels.
 
     Args:
       x: [b h w c].
@@ -85,8 +85,8 @@ class ResNet30(nn.Module):
     """A 3x3 stem and three stages of three bottlenecks, for small images (DAH, table 1).
 
     With the hash layer and the classifier these are 1 + 27 + 1 + 1 = 30 layers with weights. The
-    table itself is lost from the text at hand; three blocks a stage are the division that gives
-    thirty layers and comes nearest to the 87.48 % fewer parameters that the paper counts.
+    text at hand lacks the table; of the divisions that give thirty layers, three blocks a stage
+    come nearest to the paper's 87.48 % fewer parameters.
 
     Attributes:
       blocks: bottlenecks in each stage; the second and later stages halve the map.
@@ -124,12 +124,12 @@ class ResNet30(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each stage."""
+    """Lists where attention can be inserted: after each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name])))
 
 
 def torch_names(path: Sequence[str]) -> tuple[str, ...]:
-    """Refuses: nobody has published weights of this network."""
+    """Raises UserError: there are no published weights of this network."""
     raise UserError("model.weights: there are none for resnet30; use model.weights=none")
 
 

@@ -1,7 +1,7 @@
 """Swin Transformer (Liu et al., ICCV 2021): attention in windows that shift from block to block.
 
-Attention also stands inside the blocks here, beside window attention: where HAT (Chen et al., CVPR
-2023) has its channel attention, and where HRMPA puts it.
+Attention can also be inserted inside the blocks, parallel to window attention: where HAT (Chen et
+al., CVPR 2023) has its channel attention, and where HRMPA names it.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ VARIANTS = {
 HEAD_SIZE = 32  # channels of a head, in all variants
 STAGES = 4
 
-# What PyTorch's "truncated" normal is: it cuts at -2 and 2, not at two standard deviations.
+# As PyTorch's trunc_normal_, which truncates at -2 and 2 and not at two standard deviations.
 _normal = nn.initializers.normal(0.02)
 _layer_norm = partial(nn.LayerNorm, epsilon=1e-5)
 _dense = partial(nn.Dense, kernel_init=_normal)
@@ -133,12 +133,12 @@ class WindowAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Window attention and a perceptron, each beside a shortcut (Swin equation 3, HAT's block).
+    """Window attention and a perceptron, each with a shortcut (Swin equation 3, HAT's block).
 
         y = LN(x),   x = x + W-MSA(y) + (at_node(y) - y),   x = x + MLP(LN(x))
 
-    What a mechanism adds to its own input is added beside window attention. Stochastic depth drops
-    W-MSA and MLP, each with probability `drop`.
+    What an inserted mechanism adds to its own input is added to the output of window attention.
+    Stochastic depth drops W-MSA and MLP, each with probability `drop`.
     """
 
     heads: int
@@ -151,7 +151,7 @@ class Block(nn.Module):
     def __call__(self, x: jax.Array, train: bool, at_node: Callable) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         channels = x.shape[3]
-        # In float32: what a mechanism adds may be a hundredth of y, lost in bfloat16's rounding.
+        # In float32: an inserted mechanism may add a hundredth of y, which bfloat16 would lose.
         y = _layer_norm(dtype=jnp.float32, name="norm1")(x)
         attend = WindowAttention(self.heads, self.window, self.shift, self.dtype, name="attn")
         update = Dropout(self.drop, whole=True)(attend(y), train)
@@ -246,7 +246,7 @@ class SwinTransformer(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: beside each block's own, and behind each stage.
+    """Lists where attention can be inserted: parallel to each block's own, and after each stage.
 
     >>> nodes("swin_tiny")[:4]
     ('stage1_block0', 'stage1_block1', 'stage1', 'stage2_block0')

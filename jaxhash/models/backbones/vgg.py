@@ -29,7 +29,7 @@ class VGG(nn.Module):
         are averaged over the replicas.
       width: channels of the first stage.
       hidden: channels of the connected layers; 0 leaves them out.
-      dropout: behind each connected layer.
+      dropout: after each connected layer.
       pool: height and width that the map is averaged to before the connected layers.
     """
 
@@ -72,7 +72,7 @@ class VGG(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind the pooling of each stage."""
+    """Lists where attention can be inserted: after the pooling of each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name][0])))
 
 

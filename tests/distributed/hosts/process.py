@@ -6,18 +6,18 @@ With AGAIN=1 a run that was stopped is continued by the same process. Pictures a
 
 import os
 import signal
-from pathlib import Path
 
 from jaxhash import main
 from jaxhash.data import sampler
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.training import loop, measurement
+from tests.training import small
 
 
 def begin():
     """Sets up the fault, and runs the command."""
-    backbones.__path__.append(str(Path(__file__).parent / "backbones"))
+    backbones.__path__.append(str(small.BACKBONES))
     measurement._draw = lambda *arguments: None
     name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
     shuffled, steps = sampler.shuffled, []
