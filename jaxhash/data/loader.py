@@ -7,7 +7,7 @@ state of an iterator.
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -24,7 +24,7 @@ Pixels = np.ndarray | StoredImages
 
 def read(
     pixels: Pixels, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Yields the images of each step.
 
     Args:

@@ -38,7 +38,7 @@ class Replicas:
             raise UserError(f"devices={count}: this machine has {fewest}; devices=0 takes all")
         owned = [devices[: count or fewest] for devices in owned]
         self._local = owned[self._process]
-        self._all = sum(owned, [])
+        self._all = [device for devices in owned for device in devices]
         self._sharding = NamedSharding(Mesh(np.array(self._all), (AXIS,)), PartitionSpec(AXIS))
         self._join = self.map(gather_columns)
 

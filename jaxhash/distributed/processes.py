@@ -52,10 +52,11 @@ class Job(NamedTuple):
             raise UserError(f"--coordinator={self.coordinator}: expected HOST:PORT, or auto")
         if len(given) < 2:
             raise UserError("--coordinator=HOST:PORT needs --process_id and --num_processes")
-        if not 0 <= self.process < self.processes:
+        process, processes = given
+        if not 0 <= process < processes:
             raise UserError(
-                f"--process_id={self.process}: expected 0 to {self.processes - 1}, for "
-                f"--num_processes={self.processes}"
+                f"--process_id={process}: expected 0 to {processes - 1}, for "
+                f"--num_processes={processes}"
             )
 
 
@@ -111,7 +112,7 @@ def _initialize(job: Job) -> None:
     """Calls jax.distributed, which aborts the process where not all connect in time."""
     # The preemption service would replace the handler of SIGTERM in jaxhash.training.preemption.
     jax.config.update("jax_enable_preemption_service", False)
-    times = {
+    times: dict[str, Any] = {
         "initialization_timeout": job.gathering,
         "heartbeat_timeout_seconds": job.lost_after,
         "shutdown_timeout_seconds": LONGEST_FINISH,
@@ -125,6 +126,7 @@ def _initialize(job: Job) -> None:
                 "--coordinator=HOST:PORT, --process_id and --num_processes"
             ) from error
         return
+    assert job.coordinator is not None  # Job.check and joined see to it
     if job.process:
         _wait_for(job.coordinator, job.gathering)
     else:
@@ -144,7 +146,7 @@ def _check_free(coordinator: str) -> None:
         socket.create_server(("", port)).close()
     except OSError as error:
         raise UserError(
-            f"--coordinator={coordinator}: cannot listen there ({os.strerror(error.errno)}); "
+            f"--coordinator={coordinator}: cannot listen there ({error.strerror}); "
             "choose another port, the same for all processes"
         ) from error
 
@@ -181,10 +183,11 @@ def agree(tree: Any) -> Any:
     sent = np.frombuffer(b"".join(leaf.tobytes() for leaf in leaves), np.uint8)
     ends = np.cumsum([leaf.nbytes for leaf in leaves])
     parts = np.split(np.asarray(multihost_utils.broadcast_one_to_all(sent)), ends[:-1])
-    return structure.unflatten(
+    values = [
         np.frombuffer(part.tobytes(), leaf.dtype).reshape(leaf.shape)
         for part, leaf in zip(parts, leaves, strict=True)
-    )
+    ]
+    return jax.tree.unflatten(structure, values)
 
 
 def largest(number: int) -> int:

@@ -23,22 +23,31 @@ from jaxhash.runs.checkpoints import Checkpoints
 
 
 class ImageEncoder(Protocol):
-    """The interface that search uses: an `Encoder` from a checkpoint, or an `Exported` one.
+    """The interface that search uses: an `Encoder` from a checkpoint, or an `Exported` one."""
 
-    Attributes:
-      variables: its weights, a tree of arrays on the host.
-      bits: k.
-      size, channels: of the images that it is given, uint8 [b size size channels].
-      nodes: those with an attention map, in the order of the network.
-      data_dir: `data.dir` of the run, where that is known.
-    """
+    @property
+    def variables(self) -> dict:
+        """Returns its weights, a tree of arrays on the host."""
 
-    variables: dict
-    bits: int
-    size: int
-    channels: int
-    nodes: tuple[str, ...]
-    data_dir: str | None
+    @property
+    def bits(self) -> int:
+        """Returns k."""
+
+    @property
+    def size(self) -> int:
+        """Returns height and width of the images that it takes, uint8 [b size size channels]."""
+
+    @property
+    def channels(self) -> int:
+        """Returns the channels of the images that it takes."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Returns the nodes that have an attention map, in the order of the network."""
+
+    @property
+    def data_dir(self) -> str | None:
+        """Returns `data.dir` of the run, where that is known."""
 
     def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
         """Computes packed codes [b ceil(k/8)] of images: a pure function, a step of one replica."""

@@ -64,8 +64,14 @@ class Exported(NamedTuple):
     variables: dict[str, np.ndarray]
     program: export.Exported
 
-    nodes = ()  # only codes are exported, no attention maps
-    data_dir = None
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Returns (): only codes are exported, no attention maps."""
+        return ()
+
+    @property
+    def data_dir(self) -> None:
+        """Returns None: an exported encoder does not know its data set."""
 
     @classmethod
     def load(cls, folder: str | Path) -> "Exported":
@@ -87,8 +93,9 @@ class Exported(NamedTuple):
                 f"{folder / PROGRAM}: written by jax {notes['jax']}, which cannot be read by jax "
                 f"{jax.__version__} ({reason}); export the run again with this version"
             ) from error
-        numbers = (notes[name] for name in ("bits", "size", "channels"))
-        return cls(notes["model"], *numbers, read_weights(folder / WEIGHTS), program)
+        bits, size, channels = (notes[name] for name in ("bits", "size", "channels"))
+        weights = read_weights(folder / WEIGHTS)
+        return cls(notes["model"], bits, size, channels, weights, program)
 
     def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
         """Encodes uint8 images [b size size channels] to packed bits [b ceil(k/8)].

@@ -73,7 +73,7 @@ def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
     (batch,) = symbolic_shape("b")
     size = (batch, encoder.size, encoder.size, encoder.channels)
     images = jax.ShapeDtypeStruct(size, jnp.uint8)
-    frames = jax.config.jax_traceback_in_locations_limit
+    frames = jax.config.jax_traceback_in_locations_limit  # type: ignore[attr-defined]
     # Otherwise each operation holds the path of its source file on this machine.
     jax.config.update("jax_traceback_in_locations_limit", 0)
     try:

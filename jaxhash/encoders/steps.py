@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxhash.data.augment import Augment
 from jaxhash.models.attention import MAPS
 from jaxhash.models.hash_network import HashModel
+from jaxhash.models.heads import Outputs
 
 
 def encode_step(
@@ -15,7 +16,9 @@ def encode_step(
 
     A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
     """
-    u = model.apply(variables, augment.for_encoding(pixels), train=False).u
+    outputs = model.apply(variables, augment.for_encoding(pixels), train=False)
+    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
+    u = outputs.u
     return jnp.packbits(u >= 0, axis=-1)
 
 

@@ -23,7 +23,7 @@ class Codes(NamedTuple):
 
     u: jax.Array
     labels: jax.Array
-    index: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # not the method of tuples
     logits: jax.Array | None = None
 
 

@@ -106,6 +106,7 @@ def build(
         return ()
 
     def apply(state: tuple[()], rows: Codes, columns: Codes):
+        assert rows.logits is not None  # needs_logits
         x, y = (quantizers.shrink_sigmoid(codes.u) for codes in (rows, columns))
         threshold = x.shape[1] / threshold_divisor
         similar = pairs.similarity(rows.labels, columns.labels)

@@ -1,5 +1,7 @@
 """DHIDA: pairwise likelihood on f(u), and bit balance (equations 1 and 11 to 13)."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -77,7 +79,7 @@ def build(
     def init(task: Task) -> Bank | tuple[()]:
         return empty(task) if memory_bank else ()
 
-    def apply(state: Bank | tuple[()], rows: Codes, columns: Codes):
+    def apply(state: Any, rows: Codes, columns: Codes):
         rows, columns = (codes._replace(u=f(codes.u)) for codes in (rows, columns))
         if memory_bank:
             state = remember(state, columns)

@@ -48,6 +48,7 @@ def build(alpha: float = 0.1) -> HashLoss:
         return ()
 
     def apply(state: tuple[()], rows: Codes, columns: Codes):
+        assert rows.logits is not None  # needs_logits
         entropy = classes.cross_entropy(rows.logits, rows.labels)
         away = penalty(rows.u)
         metrics = {"cross_entropy": entropy.mean(), "penalty": away.mean()}

@@ -36,11 +36,12 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return sum(
+    taps = [
         padded[:, i : i + height : stride, j : j + width : stride] * kernel[None, None, None, i, j]
         for i in range(3)
         for j in range(3)
-    )
+    ]
+    return sum(taps[1:], taps[0])
 
 
 class SeparableConvolution(nn.Module):

@@ -228,8 +228,9 @@ class SwinTransformer(nn.Module):
         for stage, depth in enumerate(self.depths):
             if stage > 0:
                 x = PatchMerging(self.dtype, name=f"layers_{stage}_downsample")(x)
-            window = tuple(min(self.window, size) for size in x.shape[1:3])
-            half = tuple(self.window // 2 if size > self.window else 0 for size in x.shape[1:3])
+            height, width = x.shape[1:3]
+            window = min(self.window, height), min(self.window, width)
+            half = self._shift(height), self._shift(width)
             for block in range(depth):
                 x = Block(
                     max(1, x.shape[3] // self.head_size),
@@ -243,6 +244,10 @@ class SwinTransformer(nn.Module):
                 x = _layer_norm(dtype=self.dtype, name="norm")(x)
             x = at_node(f"stage{stage + 1}", x)
         return x
+
+    def _shift(self, size: int) -> int:
+        """Returns by how much windows shift along a height or width; 0 for a single window."""
+        return self.window // 2 if size > self.window else 0
 
 
 def nodes(name: str) -> tuple[str, ...]:
