@@ -1,3 +1,5 @@
+import re
+
 import matplotlib
 import numpy as np
 import pytest
@@ -40,12 +42,25 @@ def test_curves_draw_several_runs(tmp_path):
 
 def test_the_table_says_what_map_is_over():
     text = table.compare({"a": {**NUMBERS, "map": 0.1}, "b": NUMBERS})
-    assert "0.1000    0.5000" in text and "first 100 items" in text
+    assert "mAP@100, ties averaged" in text and "0.1000    0.5000" in text
+    assert "divided by min(100, relevant items)" in text
+    assert "by hits" not in text, "older results have none"
+    both = {**NUMBERS, "map_index_hits": 0.75}
+    text = table.compare({"at start": {"map": 0.1}, "b": both})
+    assert re.search(r"mAP@100 by hits +0\.7500\n", text) and "first 100 items" in text
+    whole = table.compare({"b": {**both, "map_at": None}})
+    assert "0.7500" not in whole and "divided" not in whole
 
 
 def test_an_interval_stands_behind_the_map_where_a_run_has_one():
     run = {"name": "dah", "bits": 48, "protocol": "p", "steps": 9, "seed": 0, "weights": "none"}
-    run |= {**NUMBERS, "at_start": None, "provenance": {"code": "c", "hardware": "h"}}
+    run |= {
+        **NUMBERS,
+        "map_at": None,
+        "dataset": "d",
+        "at_start": None,
+        "provenance": {"code": "c", "hardware": "h"},
+    }
     newer = run | {"map_interval": [0.4849, 0.5151]}
     rows = table.markdown({"old": run, "new": newer}).splitlines()
     assert "| 0.5000 |" in rows[2] and "| 0.5000 [0.48, 0.52] |" in rows[3]
