@@ -1,5 +1,5 @@
 """Retrieval metrics, exact under ties: computed with NumPy from one histogram a query.
 
-Every public function checks its arguments, and raises `UserError` where they cannot be meant
+Every public function checks its arguments, and raises `UserError` for an invalid one
 (`jaxhash.metrics.checks`).
 """

@@ -65,7 +65,7 @@ def count(
       title: of the progress bar.
 
     Raises:
-      UserError: codes, labels, `bits` or `at` that cannot be meant.
+      UserError: invalid codes, labels, `bits` or `at`.
 
     >>> codes = Coded(np.array([[0], [1], [3]], np.uint8), np.array([[1, 0], [0, 1], [1, 1]]))
     >>> counted = count(codes, codes, bits=8, by_index=True)

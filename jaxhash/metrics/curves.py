@@ -24,7 +24,7 @@ def precision_recall(counts: Histogram) -> PrecisionRecall:
     nothing.
 
     Raises:
-      UserError: `counts` that cannot be counts.
+      UserError: invalid `counts`.
 
     >>> curve = precision_recall(Histogram(np.array([[1, 0, 3]]), np.array([[1, 0, 1]])))
     >>> print(curve.precision, curve.recall)
@@ -47,7 +47,7 @@ def precision_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
       float64 [numbers] in [0, 1].
 
     Raises:
-      UserError: `counts` that cannot be counts, or an N below 1.
+      UserError: invalid `counts`, or an N below 1.
 
     >>> print(precision_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
     [1.  1.  0.5]
@@ -64,7 +64,7 @@ def recall_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
       float64 [numbers] in [0, 1].
 
     Raises:
-      UserError: `counts` that cannot be counts, or an N below 1.
+      UserError: invalid `counts`, or an N below 1.
 
     >>> print(recall_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
     [0.5 1.  1. ]

@@ -43,7 +43,7 @@ def evaluate(queries: Coded, database: Coded, bits: int, map_at: int | None = No
       items.
 
     Raises:
-      UserError: codes, labels, `bits` or `map_at` that cannot be meant.
+      UserError: invalid codes, labels, `bits` or `map_at`.
 
     >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
     >>> evaluate(codes, codes, bits=8)["map"]
@@ -94,7 +94,7 @@ def mean_average_precision(
       the mean average precision, in [0, 1].
 
     Raises:
-      UserError: codes, labels, `bits` or `map_at` that cannot be meant.
+      UserError: invalid codes, labels, `bits` or `map_at`.
 
     >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
     >>> mean_average_precision(codes, codes, bits=8)

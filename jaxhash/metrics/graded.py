@@ -23,7 +23,7 @@ def acg(counts: Histogram, at: int) -> np.ndarray:
       float64 [q] in [0, largest gain].
 
     Raises:
-      UserError: `counts` that cannot be counts or have no gains, or `at` below 1.
+      UserError: invalid `counts`, `counts` without gains, or `at` below 1.
 
     >>> two_tied = Histogram(*(np.array([x]) for x in ([2, 1], [1, 1], [2, 1], [1, 1, 1])))
     >>> print(acg(two_tied, 1), acg(two_tied, 3))
@@ -51,7 +51,7 @@ def ndcg(counts: Histogram, at: int | None = None) -> np.ndarray:
       float64 [q] in [0, 1].
 
     Raises:
-      UserError: `counts` that cannot be counts or have no gains, or `at` below 1.
+      UserError: invalid `counts`, `counts` without gains, or `at` below 1.
 
     >>> two_tied = Histogram(*(np.array([x]) for x in ([2, 1], [1, 0], [1, 0], [2, 1])))
     >>> print(ndcg(two_tied, 1))

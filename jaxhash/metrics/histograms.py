@@ -23,7 +23,7 @@ class Histogram(NamedTuple):
 
 
 def checked(counts: Any) -> Histogram:
-    """Returns a histogram; raises UserError unless its items and relevant items can be counts.
+    """Returns a valid histogram; raises UserError for an invalid one.
 
     >>> checked(Histogram([[1, 0]], [[1, 0]])).items
     array([[1, 0]])

@@ -38,7 +38,7 @@ def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
       float64 [q] in [0, 1].
 
     Raises:
-      UserError: `counts` that cannot be counts, or `at` below 1.
+      UserError: invalid `counts`, or `at` below 1.
 
     >>> two_tied = Histogram(items=np.array([[2, 0]]), relevant=np.array([[1, 0]]))
     >>> print(average_precision(two_tied))
@@ -80,7 +80,7 @@ def average_precision_by_index(
       float64 [q] in [0, 1]; 0 for a query without relevant items.
 
     Raises:
-      UserError: shapes or values that cannot be meant, `at` below 1, or another denominator.
+      UserError: invalid `distance` or `relevant`, `at` below 1, or an unknown denominator.
 
     >>> print(average_precision_by_index(np.array([[1, 1]]), np.array([[False, True]])))
     [0.5]
@@ -109,7 +109,7 @@ def precision_within(counts: Histogram, radius: int) -> np.ndarray:
       float64 [q] in [0, 1].
 
     Raises:
-      UserError: `counts` that cannot be counts, or a negative radius.
+      UserError: invalid `counts`, or a negative radius.
 
     >>> counts = Histogram(items=np.array([[1, 1, 5]]), relevant=np.array([[1, 0, 5]]))
     >>> print(precision_within(counts, 1))
@@ -127,7 +127,7 @@ def recall_within(counts: Histogram, radius: int) -> np.ndarray:
       float64 [q] in [0, 1]; 0 for a query without relevant items.
 
     Raises:
-      UserError: `counts` that cannot be counts, or a negative radius.
+      UserError: invalid `counts`, or a negative radius.
 
     >>> counts = Histogram(items=np.array([[1, 1, 5]]), relevant=np.array([[1, 0, 3]]))
     >>> print(recall_within(counts, 1))
@@ -146,7 +146,7 @@ def hits_at(counts: Histogram, number: int) -> np.ndarray:
       float64 [q].
 
     Raises:
-      UserError: `counts` that cannot be counts, or a number below 1.
+      UserError: invalid `counts`, or a number below 1.
 
     >>> print(hits_at(Histogram(items=np.array([[1, 4]]), relevant=np.array([[1, 2]])), 3))
     [2.]

@@ -79,7 +79,7 @@ def balance(systems: Sequence[System]) -> list[Figure]:
 
 
 def landmarks(systems: Sequence[System], measure: str) -> list[Line]:
-    """Makes diamonds of the landmarks that stand beside a measure, a key of `results.json`."""
+    """Makes diamonds of the landmarks for one measure, a key of `results.json`."""
     lines = []
     for system in systems:
         found = [(bits, papers.find(runs[0].results)) for bits, runs in system.by_bits().items()]

@@ -68,7 +68,7 @@ def markdown(runs: list[Run]) -> str:
 
 
 def landmark(runs: list[Run]) -> str:
-    """Describes the papers' numbers that stand beside runs; empty where there are none."""
+    """Describes the landmarks shown beside runs; empty where there are none."""
     sources = papers.sources(papers.find(run.results) for run in runs)
     return f"{LANDMARK} {sources}" if sources else ""
 

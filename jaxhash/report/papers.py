@@ -1,13 +1,13 @@
-"""Mean average precisions that the papers report, to show beside runs that measured the same thing.
+"""Landmarks: mAP values of the papers, for runs with the same data set, protocol and k.
 
-A landmark stands beside a run on the paper's data set, by the protocol that the paper describes,
-and at the same k of mAP@k. Its weights, image size and training are the paper's, so that beside a
-run at a small scale it is a landmark and not a comparison. No paper says how it orders ties.
+A landmark is shown beside a run on the paper's data set, by the protocol that the paper describes,
+and at the same k of mAP@k. Weights, image size and training are the paper's, so that it is not a
+comparison. No paper says how ties are ordered.
 
-At k, none says what it divides by either. The public code that DHIDA's settings are those of, and
-that HRMPA's comparisons are measured with, divides by the hits among the first k: landmarks at k
-stand beside `map_index_hits`. Over the whole database the hits are the relevant items, and
-landmarks stand beside `map`.
+No paper states the denominator of mAP@k either. The public code whose settings DHIDA shares, and
+with which HRMPA's baselines were measured, divides by the hits among the first k, so landmarks at k
+are shown beside `map_index_hits`. Over the whole database the hits are all relevant items, and
+landmarks are shown beside `map`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 class Landmark(NamedTuple):
     """A paper's mAP that belongs beside a run.
 
-    value: in [0, 1]. measure: the key in `results.json` that it stands beside. source: its place.
+    value: in [0, 1]. measure: its key in `results.json`. source: its place.
     """
 
     value: float
@@ -48,7 +48,7 @@ class Landmark(NamedTuple):
     source: Source
 
     def text(self) -> str:
-        """Writes the value, and what has to be known of it.
+        """Writes the value, its denominator at k, and what the paper does not say.
 
         >>> find({"name": "dah", "dataset": "cifar10", "protocol": "cifar10_official",
         ...       "bits": 12}).text()

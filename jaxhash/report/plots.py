@@ -13,8 +13,8 @@ from jaxhash.report import lettering
 # Right and wrong differ in line style and caption too, for readers who are colour-blind.
 RIGHT = {"color": "#009e73", "linestyle": "-"}
 WRONG = {"color": "#d55e00", "linestyle": (0, (2, 1))}
-TITLE = 100  # letters in a line above a figure, and in its legend
-CAPTION = 18  # letters in a line above a picture of an inch
+TITLE = 100  # characters in a line above a figure
+CAPTION = 18  # characters in a line above an image of an inch
 
 
 def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
@@ -130,7 +130,7 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    lettering.settle(figure)
+    lettering.choose_fonts(figure)
     FigureCanvasAgg(figure)
     with path.open("wb") as file:  # the path may be in object storage
         figure.savefig(file, dpi=110, format="png")

@@ -77,8 +77,8 @@ def by_hits(run: dict) -> float | None:
 def markdown(runs: dict[str, dict]) -> str:
     """Makes a Markdown table of runs with their provenance.
 
-    The mAP is followed by its k, and by its 95 % interval over the queries, where a run has one.
-    That which is divided by hits has a column where a run has a k.
+    The mAP is followed by its k and its 95 % interval over the queries, where a run has them. mAP@k
+    divided by hits has a column of its own.
 
     Args:
       runs: name to the content of its `results.json`.
@@ -115,8 +115,8 @@ def over_seeds(runs: Iterable[dict]) -> str:
     The deviation is that of a sample, with n - 1. It is followed, where every run of a row has one,
     by the 95 % interval over the queries, its ends averaged over the seeds. Runs that differ in
     more than the seed have separate rows; the report of `jaxhash.report` says in what they differ.
-    A paper's mAP stands beside runs that measured the same (`jaxhash.report.papers`), and its place
-    in the paper below.
+    A paper's mAP is shown for runs with the same data set, protocol and k, with its table and
+    section below (`jaxhash.report.papers`).
 
     >>> run = {"name": "dah", "bits": 48, "dataset": "cifar10", "protocol": "cifar10_official"}
     >>> rest = {"precision_at_radius_2": 0.25, "steps": 9, "db_codes": "network"}
@@ -222,7 +222,7 @@ def _at(run: dict) -> str:
 
 
 def _with_note(titles: Sequence[str], lines: Sequence[Sequence[str]], *notes: str) -> str:
-    """Lays out a table, without a column of mAP by hits that is empty, above what explains it."""
+    """Lays out a table and notes below it; drops the column of mAP by hits where it is empty."""
     column = titles.index(HITS)
     if any(line[column] for line in lines):
         notes = (f"{DIVISION}.", *notes)

@@ -1,4 +1,4 @@
-"""What cannot be meant is refused in one line that names the argument; all else is as before."""
+"""Invalid arguments raise a UserError that names them; valid ones give what brute force gives."""
 
 import importlib
 import inspect
@@ -213,7 +213,7 @@ CASES = list(cases())
     CASES,
     ids=[f"{call.__qualname__}-{place}" for place, (call, *_) in enumerate(CASES)],
 )
-def test_what_cannot_be_meant_is_refused_by_name(call, arguments, name, said):
+def test_an_invalid_argument_is_refused_by_name(call, arguments, name, said):
     with pytest.raises(UserError) as error:
         call(**arguments)
     assert name in str(error.value) and said in str(error.value)

@@ -138,7 +138,7 @@ def test_a_font_that_has_the_letters_draws_them(tmp_path, only_bundled_fonts, mo
     font.save(tmp_path / "cat.ttf")
     monkeypatch.setattr(fontManager, "ttflist", [*fontManager.ttflist])
     fontManager.addfont(tmp_path / "cat.ttf")
-    assert lettering.fonts("cat 猫犬") == (["One Cat"], {"犬"})
+    assert lettering.fonts("cat 猫犬") == (["One Cat"], frozenset("犬"))
     drawn = retrieval(tmp_path / "a.png", "猫")
     assert drawn.shape == without.shape and not np.array_equal(drawn, without)
 
