@@ -30,6 +30,7 @@ def _has_attention(flat: dict) -> bool:
 
 # Values that a run uses only where another value asks for them.
 _USED_WHERE: dict[str, Callable[[dict], bool]] = {
+    "data.label_separator": _is("data.name", "manifest"),
     "optim.drop_percent": _is("optim.schedule", "step"),
     "optim.warmup_percent": _is("optim.schedule", "one_cycle"),
     "optim.multiplier.attention": _has_attention,

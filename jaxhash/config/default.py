@@ -37,6 +37,7 @@ def base() -> ConfigDict:
     config.data.protocol = "cifar10_54k"
     # Folder of the TFDS data sets; unset: TFDS's default. For folder and manifest: your own images.
     config.data.dir = placeholder(str)
+    config.data.label_separator = "|"  # between the labels of an image in a table (manifest)
     config.data.size = 224  # pixels of the network's input
     config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
     # Whether images are read from disk as they are needed: auto (where they would take more than 4

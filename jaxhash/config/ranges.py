@@ -108,6 +108,9 @@ RANGES: dict[str, Range] = {
     "data.name": text("the name of a data set"),
     "data.protocol": text("the name of a protocol"),
     "data.dir": optional(text("a folder")),
+    "data.label_separator": Range(
+        lambda value: isinstance(value, str) and value not in ("", "\n"), "one or more characters"
+    ),
     "data.size": whole(8, 4_096, " pixels"),
     "data.stored": whole(0, 16_384, " pixels, 0 for data.size"),
     "data.stream": one_of("auto", "always", "never"),

@@ -3,6 +3,8 @@
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jaxhash.errors import UserError
+
 if TYPE_CHECKING:
     from jaxhash.data.datasets import Pool
     from jaxhash.data.protocols import Protocol, Split
@@ -45,8 +47,14 @@ def build(config: Any, seed: int) -> Data:
     protocol = datasets.protocol(config.name, config.protocol)
     resident_bytes = RESIDENT_BYTES[config.stream]
     side = config.stored or config.size
-    pool = datasets.load(config.name, config.dir, side, resident_bytes)
-    split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
+    pool = datasets.load(config.name, config.dir, side, resident_bytes, config.label_separator)
+    try:
+        split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
+    except UserError as error:
+        if protocol.counts is None:  # of one's own images
+            raise
+        again = f"delete {pool.folder} to have it prepared again"
+        raise UserError(f"{error}; {again}") from None
     held_out = config.get("held_out", 0)
     if held_out:
         split = protocols.hold_out(split, held_out, pool.ids, seed)

@@ -2,8 +2,9 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,11 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxhash import registry
-from jaxhash.data import loader, protocols, tfds_builder
+from jaxhash.data import copies, left_out, loader, protocols
 from jaxhash.data.augment import IMAGENET_MEAN, IMAGENET_STD
+from jaxhash.data.contents import Absent, Contents, originals
 from jaxhash.data.images.stored import AS_BYTES, StoredImages, damaged
+from jaxhash.data.locks import Held
 from jaxhash.errors import UserError, nearest
 
 CHUNK = 2_000
@@ -29,16 +32,20 @@ class DataSet:
       parts: the TFDS splits that are pooled.
       protocols: by name; the first is the one that papers use most.
       contents: from `data.dir` to the images of a data set that jaxhash writes, named
-        "jaxhash/..."; None for a data set that TFDS prepares.
+        "jaxhash/..."; None for a data set that TFDS prepares. Where `own`, it is given the label
+        separator too.
       channels: of the images, 1 or 3.
+      from_files: whether `contents` reads files that may be corrected, so that a prepared copy is
+        compared with them whenever it is loaded.
       own: whether `data.dir` is the folder of the user's images, and not that of TFDS.
     """
 
     tfds_name: str
     parts: tuple[str, ...]
     protocols: Mapping[str, protocols.Protocol]
-    contents: Callable[[Path], tfds_builder.Contents] | None = None
+    contents: Callable[..., Contents] | None = None
     channels: int = 3
+    from_files: bool = False
     own: bool = False
 
 
@@ -47,7 +54,8 @@ class Pool(NamedTuple):
 
     pixels: uint8 [n h w c], in memory or `StoredImages`, which is indexed like an array.
     labels: uint8 [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names.
-    class_names: l names.
+    class_names: l names. digests: [n] digest of each image's file, 16 hexadecimal digits of its
+    SHA-256; None where they are not known, as in data sets of TFDS. folder: of the prepared copy.
     """
 
     pixels: loader.Pixels
@@ -55,6 +63,8 @@ class Pool(NamedTuple):
     parts: np.ndarray
     ids: np.ndarray
     class_names: list[str]
+    digests: np.ndarray | None = None
+    folder: str = ""
 
 
 def describe(name: str) -> DataSet:
@@ -98,9 +108,15 @@ def defaults(name: str) -> dict[str, Any]:
 
 
 def load(
-    name: str, data_dir: str | None, side: int = 224, resident_bytes: float = math.inf
+    name: str,
+    data_dir: str | None,
+    side: int = 224,
+    resident_bytes: float = math.inf,
+    label_separator: str = "|",
 ) -> Pool:
-    """Reads a prepared data set; one that jaxhash writes is written first, if it is not there.
+    """Reads a prepared data set; one that jaxhash writes is prepared first, and when it changes.
+
+    Prints how many images are left out and why, and what looks wrong in a table.
 
     Args:
       name: a file of `jaxhash.data.sets`.
@@ -108,28 +124,27 @@ def load(
         `~/tensorflow_datasets`. For `folder` and `manifest`, that of the user's images.
       side: height and width in pixels that images are resized to, where they differ in size.
       resident_bytes: images that take more bytes than this, decoded, stay on disk.
+      label_separator: between the labels of an image in a table.
 
     Raises:
       UserError: the data are absent, damaged, or not in array_record form.
     """
     dataset = describe(name)
-    if dataset.own:
-        root, folder = _prepare_own(name, dataset, data_dir)
-    else:
-        root = _root(data_dir)
-        folder = _prepared_folder(root / dataset.tfds_name)
-        if folder is None and dataset.contents is not None:
-            tfds_builder.write(dataset.contents(root), name, root)
-            folder = _prepared_folder(root / dataset.tfds_name)
-    if folder is None:
-        raise _absent(name, dataset.tfds_name, root)
-    _report_skipped(name, folder)
-    return _read(folder, dataset, side, resident_bytes)
+    place = root(None if dataset.own else data_dir)
+    while True:
+        folder, notes = _prepare(name, dataset, data_dir, place, label_separator)
+        held = copies.hold(folder)
+        if held is not None:  # else another process has just deleted it
+            break
+    pool = _read(folder, dataset, side, resident_bytes, held)
+    for line in [*notes, *left_out.lines(name, folder)]:
+        print(line)
+    return pool
 
 
 def class_names(tfds_name: str, root: Path) -> list[str]:
     """Returns the classes of a data set of TFDS; raises UserError where it is not prepared."""
-    folder = _prepared_folder(root / tfds_name)
+    folder = copies.newest(root / tfds_name)
     if folder is None:
         raise _absent(tfds_name, tfds_name, root)
     return tfds.builder_from_directory(folder).info.features["label"].names
@@ -137,7 +152,7 @@ def class_names(tfds_name: str, root: Path) -> list[str]:
 
 def examples(tfds_name: str, root: Path, split: str) -> Iterator[dict]:
     """Iterates over a split of a data set of TFDS; images are the bytes of their files."""
-    folder = _prepared_folder(root / tfds_name)
+    folder = copies.newest(root / tfds_name)
     try:
         source = _source(tfds.builder_from_directory(folder), split)
         for start in range(0, len(source), CHUNK):
@@ -146,23 +161,56 @@ def examples(tfds_name: str, root: Path, split: str) -> Iterator[dict]:
         raise damaged(str(folder), error) from error
 
 
-def _root(data_dir: str | None) -> Path:
+def root(data_dir: str | None) -> Path:
+    """Returns where TFDS data sets lie; None is TFDS's own default."""
     return Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
 
 
-def _prepare_own(name: str, dataset: DataSet, data_dir: str | None) -> tuple[Path, Path | None]:
-    """Writes the user's images into the folder of TFDS, again whenever they have changed."""
-    if data_dir is None:
-        raise UserError(f"data.name={name} needs --config.data.dir=PATH, the folder of your images")
-    contents, root = dataset.contents(Path(data_dir).expanduser()), _root(None)
-    config = f"{name}_{contents.digest}"
-    if _prepared_folder(root / "jaxhash" / config) is None:
-        tfds_builder.write(contents, config, root)
-    return root, _prepared_folder(root / "jaxhash" / config)
+def _prepare(
+    name: str, dataset: DataSet, data_dir: str | None, root: Path, label_separator: str
+) -> tuple[Path, Sequence[str]]:
+    """Returns the folder of a data set, prepared where need be, and lines to print of it."""
+    folder = copies.newest(root / dataset.tfds_name)
+    if dataset.contents is None:
+        if folder is None:
+            raise _absent(name, dataset.tfds_name, root)
+        return folder, ()
+    if dataset.own:
+        if data_dir is None:
+            raise UserError(f"data.name={name} needs --config.data.dir=PATH, where your images lie")
+        contents = dataset.contents(Path(data_dir).expanduser(), label_separator)
+    elif not dataset.from_files and folder is not None:
+        return folder, ()
+    else:
+        try:
+            contents = dataset.contents(root)
+        except Absent as error:
+            return _without_originals(name, root, error), ()
+    config = f"{name}_{contents.digest}" if contents.digest else name
+    setting = "the environment variable TFDS_DATA_DIR" if dataset.own else "--config.data.dir=PATH"
+    folder = copies.newest(root / "jaxhash" / config)
+    if folder is None:
+        folder = copies.prepare(contents, name, config, root, setting)
+    if contents.digest:
+        copies.delete_others(config, name, contents.source, root)
+    return folder, contents.notes
 
 
-def _absent(name: str, tfds_name: str, root: Path) -> UserError:
-    return UserError(
+def _without_originals(name: str, root: Path, error: Absent) -> Path:
+    """Returns the copy of a data set whose lists and images are not there any more."""
+    paths = [root / "jaxhash" / name, *(root / "jaxhash").glob(f"{name}_{'[0-9a-f]' * 12}")]
+    folders = [folder for path in paths if (folder := copies.newest(path))]
+    if not folders:
+        raise error
+    folder = max(folders, key=lambda folder: folder.stat().st_mtime)
+    lists = originals(root, name, required=False)
+    if lists.exists():
+        raise UserError(f"{error}; to use the copy in {folder} as it is, move {lists} elsewhere")
+    return folder
+
+
+def _absent(name: str, tfds_name: str, root: Path) -> Absent:
+    return Absent(
         f"data set {name} is not prepared under {root}; give the folder that holds "
         f"{tfds_name}/ with --config.data.dir=PATH, or prepare it once: "
         f"pip install 'jaxhash[prepare]' && tfds build {tfds_name} "
@@ -170,19 +218,7 @@ def _absent(name: str, tfds_name: str, root: Path) -> UserError:
     )
 
 
-def _prepared_folder(folder: Path) -> Path | None:
-    versions = sorted(path.parent for path in folder.glob("*/dataset_info.json"))
-    return versions[-1] if versions else None
-
-
-def _report_skipped(name: str, folder: Path) -> None:
-    path = folder / tfds_builder.SKIPPED
-    if path.exists():
-        count = len(path.read_text(encoding="utf-8").splitlines())
-        print(f"{name}: {count:,} files could not be read and are left out, listed in {path}")
-
-
-def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float) -> Pool:
+def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float, held: Held) -> Pool:
     try:
         builder = tfds.builder_from_directory(folder)
         sources = {part: _source(builder, part) for part in dataset.parts}
@@ -196,14 +232,16 @@ def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float) -> P
         shape = (height or side, width or side, channels)
     except Exception as error:
         raise damaged(str(folder), error) from error
-    ids, labels, parts = (sum(column, []) for column in zip(*columns, strict=True))
-    pixels = StoredImages(str(folder), list(sources.values()), shape)
+    ids, labels, parts, digests = ([*chain(*column)] for column in zip(*columns, strict=True))
+    stored = StoredImages(str(folder), list(sources.values()), shape, held)
     matrix = np.zeros((len(ids), len(names)), np.uint8)
     for row, classes in enumerate(labels):
         matrix[row, classes] = 1
-    if pixels.nbytes <= resident_bytes:
-        pixels = loader.take(pixels, np.arange(len(pixels)), f"decode {folder}")
-    return Pool(pixels, matrix, np.array(parts), np.array(ids), names)
+    pixels: loader.Pixels = stored
+    if stored.nbytes <= resident_bytes:
+        pixels = loader.take(stored, np.arange(len(stored)), f"decode {folder}")
+    known = np.array(digests) if all(digests) else None
+    return Pool(pixels, matrix, np.array(parts), np.array(ids), names, known, str(folder))
 
 
 def _source(builder: tfds.core.DatasetBuilder, part: str) -> Any:
@@ -214,9 +252,9 @@ def _source(builder: tfds.core.DatasetBuilder, part: str) -> Any:
     return source
 
 
-def _columns(source: Any, split: str) -> tuple[list[str], list[list[int]], list[str]]:
-    """Reads ids, labels and parts of a TFDS split; images stay undecoded."""
-    ids, labels, parts = [], [], []
+def _columns(source: Any, split: str) -> tuple[list[str], list[list[int]], list[str], list[str]]:
+    """Reads ids, labels, parts and digests of a TFDS split; images stay undecoded."""
+    ids, labels, parts, digests = [], [], [], []
     for start in _chunks(len(source), f"read {split}"):
         numbers = range(start, min(start + CHUNK, len(source)))
         for number, example in zip(numbers, source.__getitems__(list(numbers)), strict=True):
@@ -224,7 +262,8 @@ def _columns(source: Any, split: str) -> tuple[list[str], list[list[int]], list[
             ids.append(name.decode() if isinstance(name, bytes) else name)
             labels.append(list(example["labels"]) if "labels" in example else [example["label"]])
             parts.append(example["part"].decode() if "part" in example else split)
-    return ids, labels, parts
+            digests.append(example["digest"].decode() if "digest" in example else "")
+    return ids, labels, parts, digests
 
 
 def _chunks(count: int, title: str) -> Iterable[int]:

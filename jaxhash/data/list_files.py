@@ -1,12 +1,15 @@
 """List files as published for deep hashing: lines `path 0 1 0 ...` in train, test, database.txt."""
 
+import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from jaxhash.data import text_files
+from jaxhash.data.contents import Absent, Contents, Entry, of_files, printable
 from jaxhash.data.protocols import DATABASE, QUERY, TRAIN
-from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
 ROLES = (TRAIN, QUERY, DATABASE)  # train.txt, test.txt, database.txt
@@ -22,32 +25,41 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
 
     A path is searched under the folder, complete or without its first folders, as published lists
     have paths of another machine. A query must not be in another list. An image that is not found
-    is left out as unreadable.
+    is left out as unreadable. The labels are the last values of a line, so that a path may hold
+    blanks; the first line gives their number. Files are in UTF-8, or in UTF-16 with a byte-order
+    mark.
 
     Args:
       folder: of the lists and, somewhere under it, the images.
       classes: names of the labels in their order; None numbers them.
 
     Raises:
-      UserError: a list is missing, or a line is damaged, repeated or contradicts another.
+      UserError: a list is missing or in another encoding, or a line is damaged, repeated or
+        contradicts another.
     """
     labels: dict[str, tuple[int, ...]] = {}
     parts: dict[str, list[str]] = {}
     count = len(classes) if classes else 0
     for role in ROLES:
-        for where, path, row in _rows(folder, role):
-            count = count or len(row)
-            if len(row) != count or set(row) - {"0", "1"}:
-                raise UserError(f"{where}: expected a path and {count} labels, each 0 or 1")
+        for where, line in _lines(folder, role):
+            count = count or _count_labels(line)
+            path, *row = line.rsplit(None, count)
+            if not count or len(row) != count or _count_labels(line) != count:
+                expected = f"{count} labels" if count else "labels"
+                raise UserError(f"{where}: expected a path and {expected}, each 0 or 1")
             numbers = tuple(number for number, value in enumerate(row) if value == "1")
             if labels.setdefault(path, numbers) != numbers:
-                raise UserError(f"{where}: {path} has other labels than in another list")
+                raise UserError(f"{where}: {printable(path)} has other labels than in another list")
             if role in parts.setdefault(path, []):
-                raise UserError(f"{where}: {path} is twice in this list; remove one line")
+                raise UserError(
+                    f"{where}: {printable(path)} is twice in this list; remove one line"
+                )
             if QUERY in parts[path]:
-                raise UserError(f"{where}: {path} is a query too (test.txt); remove it here")
+                raise UserError(
+                    f"{where}: {printable(path)} is a query too (test.txt); remove it here"
+                )
             if role == QUERY and parts[path]:
-                raise UserError(f"{where}: {path} is in train.txt too; remove it here")
+                raise UserError(f"{where}: {printable(path)} is in train.txt too; remove it here")
             parts[path].append(role)
     files = locate(folder, list(labels))
     names = classes or [f"label_{number}" for number in range(count)]
@@ -55,7 +67,7 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
         Entry(path, file, labels[path], "+".join(parts[path]))
         for path, file in zip(labels, files, strict=True)
     ]
-    return Contents(names, entries)
+    return of_files(folder, names, entries)
 
 
 def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) -> list[Path]:
@@ -70,35 +82,43 @@ def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) ->
       a file for each path, which need not exist.
 
     Raises:
-      UserError: none of them exists.
+      Absent: none of them exists.
     """
     files = []
     found, base, dropped = False, folder, 0
     for path in paths:
         names = PurePosixPath(path.lstrip("/")).parts
         file = base.joinpath(*names[dropped:])
-        if not file.exists():
+        # Not Path.exists, which raises for names that are too long.
+        here = os.path.exists(file)
+        if not here:
             for candidate, start in _places(folder, among, names):
-                if candidate.joinpath(*names[start:]).exists():
-                    base, dropped = candidate, start
+                if os.path.exists(candidate.joinpath(*names[start:])):
+                    base, dropped, here = candidate, start, True
                     file = base.joinpath(*names[dropped:])
                     break
-        found = found or file.exists()
+        found = found or here
         files.append(file)
     if not found:
-        raise UserError(f"{folder}: none of the images was found, such as {(*paths, 'any')[0]}")
+        first = printable((*paths, "any")[0])
+        raise Absent(f"{folder}: none of the images was found, such as {first}")
     return files
 
 
 def read_zeros_and_ones(path: Path) -> np.ndarray:
-    """Reads a file of one 0 or 1 a line; raises UserError where it is missing or holds others."""
-    try:
-        lines = path.read_text(encoding="utf-8").split()
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing") from None
-    if set(lines) - {"0", "1"}:
-        raise UserError(f"{path}: expected one 0 or 1 a line")
-    return np.array(lines) == "1"
+    """Reads a file of one 0 or 1 a line, as bool [n].
+
+    Raises:
+      UserError: it is missing, in another encoding, or a line holds anything else.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: missing")
+    lines = text_files.lines(path)
+    values = np.array([line for _, line in lines], str)
+    wrong = np.flatnonzero(~np.isin(values, ("0", "1")))
+    if wrong.size:
+        raise UserError(f"{path} line {lines[wrong[0]][0]}: expected one 0 or 1 a line")
+    return values == "1"
 
 
 def _places(folder: Path, among: Sequence[str], names: Sequence[str]) -> Iterator:
@@ -107,16 +127,23 @@ def _places(folder: Path, among: Sequence[str], names: Sequence[str]) -> Iterato
             yield folder / place, start
 
 
-def _rows(folder: Path, role: str) -> Iterator[tuple[str, str, list[str]]]:
+def _lines(folder: Path, role: str) -> Iterator[tuple[str, str]]:
     path = folder / f"{role}.txt"
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         raise UserError(
             f"{path}: missing; train.txt, test.txt and database.txt are expected, each with lines "
             "like: path 0 1 0"
-        ) from None
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            name, *row = line.split()
-            yield f"{path} line {number}", name, row
+        )
+    for number, line in text_files.lines(path):
+        yield f"{path} line {number}", line
+
+
+def _count_labels(line: str) -> int:
+    """Counts the values 0 and 1 at the end of a line, behind a path.
+
+    >>> _count_labels("images/my 0.jpg 1 0")
+    2
+    """
+    values = line.split()
+    labels = itertools.takewhile(lambda value: value in ("0", "1"), reversed(values[1:]))
+    return sum(1 for _ in labels)

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from jaxhash.data.tfds_builder import Entry
+from jaxhash.data.contents import Entry
+from jaxhash.data.loader import Pixels
 
 MOST_CLASSES = 3
 
@@ -42,7 +43,7 @@ def draw(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     return np.array(mosaics)
 
 
-def entries(pixels: np.ndarray, classes: np.ndarray, count: int) -> Iterator[Entry]:
+def entries(pixels: Pixels, classes: np.ndarray, count: int) -> Iterator[Entry]:
     """Makes mosaics, with the labels of all their images.
 
     Args:

@@ -1,49 +1,24 @@
 """Writes data sets of our own as TFDS data sets: array_record files, without TensorFlow."""
 
 import contextlib
+import hashlib
 import io
+import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
+from jaxhash.data import left_out
+from jaxhash.data.contents import Contents, Entry, printable
 from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
 
-SKIPPED = "skipped.txt"
-
-
-class Entry(NamedTuple):
-    """One image of a data set that is to be written.
-
-    id: its name, unique. image: the content of a picture file, or its path. labels: numbers of its
-    classes. part: its split in a protocol that the data set itself gives, see
-    `jaxhash.data.protocols`.
-    """
-
-    id: str
-    image: bytes | Path
-    labels: Sequence[int]
-    part: str = "all"
-
-
-class Contents(NamedTuple):
-    """What a data set of our own holds.
-
-    classes: names of the classes. entries: the images, iterated over once. channels: 1 or 3.
-    shape: (height, width) where all images have the same. digest: changes whenever the user's own
-    images do. source: where these lie, for messages.
-    """
-
-    classes: Sequence[str]
-    entries: Iterable[Entry]
-    channels: int = 3
-    shape: tuple[int | None, int | None] = (None, None)
-    digest: str = ""
-    source: str = ""
+RECORD = "made_from.json"  # the data set's name and source
+DIGEST = 16  # hexadecimal digits that are kept of an image file's SHA-256
 
 
 class _Info(tfds.core.DatasetInfo):
@@ -62,9 +37,9 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
 
     VERSION = tfds.core.Version("1.0.0")
 
-    def __init__(self, contents: Contents, config: str, **options):
-        """Takes what to write, and the name under which it is written."""
-        self._contents = contents
+    def __init__(self, contents: Contents, name: str, config: str, **options):
+        """Takes what to write, the data set's name, and the name under which it is written."""
+        self._contents, self._set = contents, name
         config = tfds.core.BuilderConfig(name=config, version=self.VERSION)
         super().__init__(config=config, file_format="array_record", **options)
 
@@ -78,6 +53,8 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
             "labels": features.Sequence(label),
             "part": features.Text(),
         }
+        if self._contents.digest:
+            columns["digest"] = features.Text()
         return _Info(builder=self, features=features.FeaturesDict(columns))
 
     def _split_generators(self, dl_manager) -> dict:
@@ -85,25 +62,44 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         return {"train": self._generate_examples()}
 
     def _generate_examples(self) -> Iterator[tuple[int, dict]]:
-        skipped, written = [], 0
-        title = f"prepare {self.builder_config.name}"
+        skipped: list[tuple[Entry, str]] = []
+        written = 0
+        title = f"prepare {self._set}"
         entries = tqdm(self._contents.entries, title, leave=False, disable=None)
         for number, entry in enumerate(entries):
-            content = _content(entry)
+            content = entry.left_out or _content(entry)
             if isinstance(content, str):
-                skipped.append((entry.id.encode(errors="backslashreplace").decode(), content))
+                skipped.append((entry, content))
                 continue
             written += 1
             row = {"id": entry.id, "image": content, "labels": list(entry.labels)}
+            if self._contents.digest:
+                row["digest"] = hashlib.sha256(content).hexdigest()[:DIGEST]
             yield number, {**row, "part": entry.part}
-        if not written:
-            source = self._contents.source or self.builder_config.name
-            first = "; the first, {}: {}".format(*skipped[0]) if skipped else ""
-            raise UserError(f"{source}: none of {len(skipped)} files is a picture{first}")
+        self._check(written, skipped)
+        # Into the unfinished folder, which becomes the data set as a whole or not at all.
+        folder = Path(self.data_dir)
         if skipped:
-            # Into the unfinished folder, which becomes the data set as a whole or not at all.
-            lines = "".join(f"{id}\t{reason}\n" for id, reason in skipped)
-            Path(self.data_dir, SKIPPED).write_text(lines, encoding="utf-8")
+            left_out.write(folder, [(entry.id, reason) for entry, reason in skipped])
+        record = {"set": self._set, "source": self._contents.source}
+        (folder / RECORD).write_text(json.dumps(record) + "\n", encoding="utf-8")
+
+    def _check(self, written: int, skipped: list[tuple[Entry, str]]) -> None:
+        """Raises UserError where too many images are left out."""
+        count, all_of_them = len(skipped), len(skipped) + written
+        if written and count <= self._contents.most_left_out * all_of_them:
+            return
+        source = self._contents.source or self._set
+        if written:
+            share = f"more than {self._contents.most_left_out:.0%}"
+            said = f"{count:,} of {all_of_them:,} images cannot be read, {share}"
+        else:
+            said = f"none of {count:,} files is a picture that can be read"
+        if skipped:
+            entry, reason = skipped[0]
+            path = entry.image if isinstance(entry.image, Path) else entry.id
+            said += f"; the first, {printable(str(path))}: {reason}"
+        raise UserError(f"{source}: {said}; correct the paths or remove what is no picture")
 
 
 def _content(entry: Entry) -> bytes | str:
@@ -122,38 +118,57 @@ def _content(entry: Entry) -> bytes | str:
     return content
 
 
-def originals(root: Path, name: str, required: bool = True) -> Path:
-    """Returns the folder for files that the user must download themselves, as TFDS names it.
+def write(contents: Contents, name: str, config: str, root: Path, setting: str) -> None:
+    """Writes a data set to `root`/jaxhash/`config`, whole or not at all.
+
+    Args:
+      contents: what it holds.
+      name: of the data set.
+      config: of its copy.
+      root: where copies lie.
+      setting: names another place for them, for messages.
 
     Raises:
-      UserError: it is not there, and `required`.
+      UserError: the folder cannot be written, or too many images are left out.
     """
-    folder = root / "downloads" / "manual" / name
-    if required and not folder.is_dir():
-        raise UserError(
-            f"data set {name} is not prepared under {root}, and {folder} is not there to prepare "
-            f"it from; jaxhash/data/sets/{name}.py says what belongs there"
-        )
-    return folder
-
-
-def write(contents: Contents, config: str, root: Path) -> None:
-    """Writes a data set to `root`/jaxhash/`config`; one that exists already is left unchanged.
-
-    Raises:
-      UserError: the folder cannot be written.
-    """
+    folder = root / "jaxhash" / config
     try:
         with _quiet():
             tfds.disable_progress_bar()
-            Jaxhash(contents, config, data_dir=root).download_and_prepare()
-    except FileExistsError:
-        return  # another process has just written the same
-    except OSError as error:
-        raise UserError(
-            f"data.dir={root}: cannot be written ({error.strerror}); give another with "
-            "--config.data.dir=PATH"
-        ) from error
+            Jaxhash(contents, name, config, data_dir=root).download_and_prepare()
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # TFDS deletes what it has begun, but for this folder
+        reason = cannot_write(error)
+        if reason is None:
+            raise
+        raise unwritable(root, reason, name, setting) from error
+
+
+def unwritable(root: Path, reason: str, name: str, setting: str) -> UserError:
+    """Says that a copy cannot be written, what is safe, and what to do."""
+    return UserError(
+        f"{root}: cannot be written ({reason}) while {name} is prepared; nothing unfinished is "
+        f"left there, and the images that it is made from are as they were; make room there, or "
+        f"give another place with {setting}"
+    )
+
+
+def cannot_write(error: BaseException) -> str | None:
+    """Returns why a file could not be written, where that is what an exception says.
+
+    array_record raises RuntimeError with the words of the system in its message.
+
+    >>> cannot_write(RuntimeError("write() failed: No space left on device; writing a; at byte 9"))
+    'No space left on device'
+    >>> cannot_write(ValueError("no such label"))
+    """
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    if isinstance(error, RuntimeError):
+        found = re.search(r"\b\w+\(\) failed: ([^;\n]+)", str(error))
+        return found and found[1]
+    return None
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
+from jaxhash.data import summary
 from jaxhash.distributed import processes
 from jaxhash.errors import UserError
 from jaxhash.runs import dataset, workdir
@@ -78,6 +79,7 @@ def train_and_evaluate(
     with workdir.claimed(folder, config, primary, processes.meet):
         _check_dataset(experiment, folder)
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
+        print(*summary.lines(*experiment.data[:3]), sep="\n")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)

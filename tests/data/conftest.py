@@ -38,3 +38,10 @@ class Cifar10(tfds.core.GeneratorBasedBuilder):
 def prepared(tmp_path):
     Cifar10(data_dir=tmp_path, file_format="array_record").download_and_prepare()
     return tmp_path
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Where copies of one's own images go."""
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
+    return tmp_path / "tfds"

@@ -84,7 +84,7 @@ def test_a_cut_jpeg_in_a_list_is_left_out_and_listed(listed, tmp_path, capsys):
     (listed / "images" / "b.jpg").unlink()
     pool = datasets.load("coco", str(tmp_path), side=8)
     assert sorted(pool.ids) == ["images/a.jpg", "images/c.jpg", "images/e.jpg"]
-    assert "coco: 2 files could not be read" in capsys.readouterr().out
+    assert "coco: 2 files are left out" in capsys.readouterr().out
     skipped = next(tmp_path.rglob("skipped.txt")).read_text().splitlines()
     assert [line.split("\t")[0] for line in skipped] == ["images/b.jpg", "images/d.jpg"]
     with pytest.raises(UserError, match="the copy is incomplete"):
@@ -184,7 +184,7 @@ def remove_labels(folder):
 def garble_labels(folder):
     path = folder / "Groundtruth" / "AllLabels" / "Labels_sky.txt"
     path.write_text(path.read_text().replace("1", "x"))
-    return "Labels_sky.txt: expected one 0 or 1 a line"
+    return r"Labels_sky.txt line \d+: expected one 0 or 1 a line"
 
 
 def remove_names(folder):
@@ -231,7 +231,7 @@ def test_a_damaged_mirflickr_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match="expected mirflickr25k_annotations_v080/"):
         datasets.load("mirflickr", str(tmp_path))
     (truth / "sky.txt").write_text("1\n1\n")
-    with pytest.raises(UserError, match="sky.txt: expected the number of an image a line"):
+    with pytest.raises(UserError, match="sky.txt line 2: expected the number of an image a line"):
         datasets.load("mirflickr", str(tmp_path))
 
 

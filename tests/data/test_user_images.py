@@ -1,34 +1,19 @@
-"""One's own images: a folder a class, and a table."""
+"""One's own images: a folder for each class."""
 
-import csv
+import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from jaxhash.data import datasets, protocols
+from jaxhash.data import datasets
 from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
+from tests.data.own_images import picture, split
 
-RANDOM = np.random.RandomState(0)
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """Where prepared copies go."""
-    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path / "tfds"))
-    return tmp_path / "tfds"
-
-
-def picture(path, size=(20, 12), mode="RGB"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shape = size[::-1] if mode == "L" else (*size[::-1], len(mode))
-    Image.fromarray(RANDOM.randint(0, 256, shape).astype(np.uint8), mode).save(path)
-    return path
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture
@@ -42,12 +27,6 @@ def photos(tmp_path):
     (root / ".git").mkdir()
     (root / "notes.txt").write_text("not looked at")
     return root
-
-
-def split(pool):
-    return protocols.split(
-        datasets.protocol("folder", "own"), pool.labels, pool.parts, pool.ids, seed=0
-    )
 
 
 def cut(path):
@@ -76,7 +55,7 @@ def test_files_that_are_no_pictures_are_counted_and_listed(photos, capsys):
     for _ in range(2):  # when it is prepared, and whenever it is read
         pool = datasets.load("folder", str(photos), side=8)
         printed = capsys.readouterr().out
-        assert printed.startswith("folder: 3 files could not be read and are left out, ")
+        assert printed.startswith("folder: 3 files are left out (1: the picture is damaged; 1: ")
     listed = printed.split()[-1]
     lines = Path(listed).read_text(encoding="utf-8").splitlines()
     assert [line.split("\t")[0] for line in lines] == ["cat/1.jpg", "dog/Thumbs.db", "dog/gone.jpg"]
@@ -137,10 +116,94 @@ def test_a_changed_folder_is_prepared_anew(photos, home):
     (photos / "cat" / "0.jpg").unlink()
     picture(photos / "cat" / "1.jpg", size=(40, 40))
     pool = datasets.load("folder", str(photos), side=8)
-    assert len(pool.ids) == 11 and len(list((home / "jaxhash").iterdir())) == 2
+    assert len(pool.ids) == 11 and len(list((home / "jaxhash").iterdir())) == 1
     with Image.open(photos / "cat" / "1.jpg") as image:
         expected = image.resize((8, 8), Image.Resampling.BILINEAR)
     assert np.array_equal(pool.pixels[list(pool.ids).index("cat/1.jpg")], expected)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["dog "], "classes 'dog' and 'dog ' differ in blanks alone; rename one"),
+        (["a\nb"], r"class 'a\\nb': a line break is in its name; rename it"),
+        (["a\rb"], r"class 'a\\rb': a line break is in its name; rename it"),
+        (["  "], "class '  ': its name is blank; rename it"),
+        (["train", "val"], "dog/ beside them does not"),
+    ],
+)
+def test_classes_that_would_be_confused_are_refused(photos, names, message):
+    """TFDS keeps the names in a file, one a line, without blanks at their ends."""
+    for name in names:
+        picture(photos / name / "sub" / "1.png")
+    if "val" in names:
+        (photos / "cat").rename(photos / "dog" / "cat")
+    with pytest.raises(UserError, match=message) as error:
+        datasets.load("folder", str(photos), side=8)
+    assert "\n" not in str(error.value)
+
+
+def test_odd_names_of_classes_are_kept(photos):
+    names = ["cat", "dog", "green bird", " spaces ", "a,b|c", "$5_$10", "\u2028x", "été", "x\ty"]
+    for name in names[3:]:
+        picture(photos / name / "1.png")
+    pool = datasets.load("folder", str(photos), side=8)
+    assert sorted(pool.class_names) == sorted(name.strip() for name in names)
+    for id, row in zip(pool.ids, pool.labels, strict=True):
+        assert pool.class_names[row.argmax()] == id.split("/")[0].strip() and row.sum() == 1
+
+
+def test_what_belongs_to_no_class_is_left_out_and_said(photos, capsys):
+    picture(photos / "loose.png")
+    picture(photos / "cat" / "@eaDir" / "0.jpg" / "THUMB.jpg")
+    picture(photos / "__MACOSX" / "cat" / "0.png")
+    (photos / "texts").mkdir()
+    (photos / "texts" / "a.txt").write_text("no picture")
+    (photos / "empty").mkdir()
+    pool = datasets.load("folder", str(photos), side=8)
+    assert len(pool.ids) == 12 and pool.class_names == ["cat", "dog", "green bird"]
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "folder: 3 without pictures, no classes: __MACOSX, empty, texts"
+    assert second.startswith("folder: 4 files are left out (")
+    listed = Path(second.split()[-1]).read_text().splitlines()
+    assert listed == [
+        "__MACOSX/cat/0.png\tit lies in __MACOSX, a folder of the system",
+        "cat/@eaDir/0.jpg/THUMB.jpg\tit lies in @eaDir, a folder of the system",
+        "loose.png\tit lies in no folder of a class",
+        "texts/a.txt\tits folder holds no picture, and is no class",
+    ]
+
+
+def test_folders_of_splits_are_the_splits(tmp_path, capsys):
+    for top in ("train", "val", "database"):
+        for name in ("cat", "dog"):
+            for number in range(2):
+                picture(tmp_path / "p" / top / name / f"{number}.png")
+    picture(tmp_path / "p" / "val" / "loose.png")
+    pool = datasets.load("folder", str(tmp_path / "p"), side=8)
+    assert pool.class_names == ["cat", "dog"] and len(pool.ids) == 12
+    own = split(pool)
+    for role, top in (("train", "train"), ("query", "val"), ("database", "database")):
+        expected = [f"{top}/{name}/{number}.png" for name in ("cat", "dog") for number in range(2)]
+        assert sorted(pool.ids[getattr(own, role)]) == expected
+    for id, row in zip(pool.ids, pool.labels, strict=True):
+        assert pool.class_names[row.argmax()] == id.split("/")[1]
+    printed = capsys.readouterr().out
+    assert "the folders are splits: database/ database, train/ train, val/ query\n" in printed
+    assert "1: it lies in no folder of a class" in printed
+
+
+def test_what_looks_like_splits_is_refused_where_it_is_not_clear(tmp_path):
+    for path in ("train/cat", "train/dog", "val/cat"):
+        picture(tmp_path / path / "1.png")
+    with pytest.raises(UserError, match="train/ and val/ look like splits.*no folder val/dog/"):
+        datasets.load("folder", str(tmp_path))
+
+
+def test_images_have_digests_of_their_files(photos):
+    pool = datasets.load("folder", str(photos), side=8)
+    for id, digest in zip(pool.ids, pool.digests, strict=True):
+        assert digest == hashlib.sha256((photos / id).read_bytes()).hexdigest()[:16]
 
 
 def test_folders_that_hold_no_images_are_refused(tmp_path, home):
@@ -153,99 +216,9 @@ def test_folders_that_hold_no_images_are_refused(tmp_path, home):
         ("nowhere", "no such folder"),
         ("empty", "expected a folder for each class"),
         ("bare", "no images found"),
-        ("texts", "texts: none of 1 files is a picture; the first, cat/a.jpg: it is not a picture"),
+        ("texts", "none of 1 files is a picture that can be read; the first, .*cat/a.jpg: it is"),
     ]:
         with pytest.raises(UserError, match=message) as error:
             datasets.load("folder", folder and str(tmp_path / folder))
         assert "\n" not in str(error.value)
     assert not list(home.rglob("dataset_info.json"))
-
-
-def table(path, *rows, columns=("path", "labels", "split")):
-    with path.open("w", newline="", encoding="utf-8") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(columns)
-        writer.writerows(rows)
-    return path
-
-
-@pytest.fixture
-def shots(tmp_path):
-    for number in range(6):
-        picture(tmp_path / "shots" / f"{number}.jpg")
-    return tmp_path
-
-
-ROWS = [
-    ("shots/0.jpg", "cat|outdoors", "query"),
-    ("shots/1.jpg", "cat", "train"),
-    ("shots/2.jpg", "outdoors | dog", "train|database"),
-    ("./shots/3.jpg", "dog", "database"),
-    ("shots/4.jpg", "", "database"),
-]
-
-
-def test_a_table_with_splits_is_read_as_it_says(shots):
-    pool = datasets.load("manifest", str(table(shots / "list.csv", *ROWS)), side=8)
-    assert pool.class_names == ["cat", "dog", "outdoors"]
-    own = split(pool)
-    assert list(pool.ids[own.query]) == ["shots/0.jpg"]
-    assert sorted(pool.ids[own.train]) == ["shots/1.jpg", "shots/2.jpg"]
-    assert sorted(pool.ids[own.database]) == [f"shots/{number}.jpg" for number in (2, 3, 4)]
-    assert pool.labels[list(pool.ids).index("shots/2.jpg")].tolist() == [0, 1, 1]
-    assert pool.labels[list(pool.ids).index("shots/4.jpg")].sum() == 0
-
-
-def test_training_images_are_searched_where_no_database_is_named(shots):
-    rows = [(path, labels, "query" if "0" in path else "train") for path, labels, _ in ROWS]
-    own = split(datasets.load("manifest", str(table(shots / "list.csv", *rows)), side=8))
-    assert len(own.query) == 1 and set(own.database) == set(own.train) and len(own.train) == 4
-
-
-def test_a_parquet_table_may_hold_lists(shots):
-    paths, labels = [row[0] for row in ROWS], [["cat"], ["cat", "dog"], ["dog"], [], ["dog"]]
-    columns = pyarrow.table({"path": paths, "labels": labels})
-    pyarrow.parquet.write_table(columns, shots / "manifest.parquet")
-    pool = datasets.load("manifest", str(shots), side=8)
-    assert sorted(pool.labels.sum(axis=1)) == [0, 1, 1, 1, 2]
-    own = split(pool)
-    assert (len(own.query), len(own.train)) == (1, 4)  # a tenth, and at least one
-
-
-@pytest.mark.parametrize(
-    ("rows", "columns", "message"),
-    [
-        (
-            [("a.jpg", "cat"), ("./a.jpg", "dog")],
-            2,
-            r"line 3: a.jpg comes twice, first in .*line 2",
-        ),
-        ([("a.jpg", "cat", "", "")], 3, "line 2: as many values as columns"),
-        ([("a.jpg",)], 2, "line 2: as many values as columns"),
-        ([("a.jpg", "cat", "tset")], 3, "line 2: split 'tset': expected query, train or database"),
-        ([("a.jpg", "cat", "query|database")], 3, "a query can be nothing else"),
-        ([("a.jpg", "cat", "query"), ("b.jpg", "cat", "")], 3, "split is empty for some"),
-        ([("", "cat")], 2, "line 2: no path"),
-        ([("a.jpg", "")], 2, "no image has a label"),
-        ([("a.jpg",)], 1, "no column 'labels'"),
-    ],
-)
-def test_damaged_tables_are_one_clear_line(shots, rows, columns, message):
-    path = table(shots / "list.csv", *rows, columns=("path", "labels", "split")[:columns])
-    with pytest.raises(UserError, match=message) as error:
-        datasets.load("manifest", str(path))
-    assert "\n" not in str(error.value)
-
-
-def test_tables_that_are_none_are_refused(tmp_path):
-    (tmp_path / "a.parquet").write_bytes(b"PAR1 no")
-    (tmp_path / "a.csv").write_bytes(b"path,labels\n\xff\xfe,x\n")
-    for name, message in [
-        ("a.parquet", "not a Parquet file"),
-        ("a.csv", "not a CSV file in UTF-8"),
-        ("b.csv", "expected a table"),
-        ("", "expected a table"),
-    ]:
-        with pytest.raises(UserError, match=message) as error:
-            datasets.load("manifest", str(tmp_path / name))
-        assert "\n" not in str(error.value)

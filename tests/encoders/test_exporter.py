@@ -187,7 +187,8 @@ def test_search_takes_both_and_serves_the_same_index(run, capsys):
     network.warm_up()
     assert network.nodes == ()
     assert np.array_equal(
-        network.codes(pictures(2, small.SIZE, 3)), compiled(open_encoder(run / "run"), 2)(pictures(2, small.SIZE, 3))
+        network.codes(pictures(2, small.SIZE, 3)),
+        compiled(open_encoder(run / "run"), 2)(pictures(2, small.SIZE, 3)),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from jaxhash.data.images.decoder import decode
+from jaxhash.data.locks import Held
 from jaxhash.errors import UserError, first_line
 
 # Ids and labels are read without decoding a pixel.
@@ -26,12 +27,26 @@ class StoredImages:
     dtype = np.dtype(np.uint8)
     ndim = 4
 
-    def __init__(self, folder: str, sources: Sequence[Any], shape: tuple[int, int, int]):
-        """Takes array_record data sources with undecoded images, and the shape to decode to."""
+    def __init__(
+        self,
+        folder: str,
+        sources: Sequence[Any],
+        shape: tuple[int, int, int],
+        held: Held | None = None,
+    ):
+        """Takes array_record data sources with undecoded images, and the shape to decode to.
+
+        `held` is a lock that keeps them from being deleted as long as this process uses them.
+        """
+        self._held = held
         self._folder, self._sources = folder, tuple(sources)
         self._starts = np.cumsum([0, *(len(source) for source in sources)])
         self._rows = np.arange(self._starts[-1])
         self.shape = (len(self._rows), *shape)
+
+    def __getstate__(self) -> dict:
+        # A worker process reads while the process that started it holds the lock.
+        return {**self.__dict__, "_held": None}
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -64,6 +79,7 @@ class StoredImages:
     def select(self, positions: np.ndarray) -> "StoredImages":
         """Returns the images at `positions` [b], without decoding them."""
         selected = copy.copy(self)
+        selected._held = self._held
         selected._rows = self._rows[positions]
         selected.shape = (len(selected._rows), *self.shape[1:])
         return selected

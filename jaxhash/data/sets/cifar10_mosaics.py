@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from jaxhash.data import datasets, mosaics
+from jaxhash.data.contents import Contents
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents
 
 COUNT = 20_000
 

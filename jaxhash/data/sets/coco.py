@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from jaxhash.data import list_files
+from jaxhash.data.contents import Contents, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents, originals
 
 
 def build() -> DataSet:
@@ -23,6 +23,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/coco",
         parts=("train",),
         contents=contents,
+        from_files=True,
         protocols={
             "coco_lists": Protocol(None, None, "listed", counts, map_at=5_000),
             "coco": Protocol(

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.data import datasets, list_files
+from jaxhash.data.contents import Contents, Entry, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import DATABASE, QUERY, Protocol
-from jaxhash.data.tfds_builder import Contents, Entry, originals
 
 # WordNet numbers, as in the published lists of HashNet (Cao et al., ICCV 2017), which the papers
 # after it share; sorted, which is the order of their labels.
@@ -139,6 +139,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/imagenet100",
         parts=("train",),
         contents=contents,
+        from_files=True,
         protocols={
             "imagenet100": Protocol(None, 130, "rest and train", counts, map_at=1_000),
             "imagenet100_lists": Protocol(None, None, "listed", counts, map_at=1_000),

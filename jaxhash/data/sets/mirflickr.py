@@ -1,14 +1,17 @@
 """MIRFlickr-25K (Huiskes and Lew, 2008): 25,000 images, of which 24,581 have one of 24 labels."""
 
+import re
+from functools import partial
 from pathlib import Path
 
-from jaxhash.data import list_files
+from jaxhash.data import list_files, text_files
+from jaxhash.data.contents import Contents, Entry, of_files, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents, Entry, originals
 from jaxhash.errors import UserError
 
 ANNOTATIONS = "mirflickr25k_annotations_v080"
+IMAGE = re.compile("[0-9]{1,9}")
 
 
 def build() -> DataSet:
@@ -23,15 +26,15 @@ def build() -> DataSet:
     list files with 38 labels (the 24, and 14 of them in a stricter sense again): 4,000 for
     training, 1,000 queries, 20,000 others as the database.
     """
-    drawn = {"query_per_class": None, "train_per_class": None, "query_of_all": 2_000}
-    drawn["database"] = "rest and train"
+    drawn = partial(Protocol, None, None, "rest and train", query_of_all=2_000)
     return DataSet(
         tfds_name="jaxhash/mirflickr",
         parts=("train",),
         contents=contents,
+        from_files=True,
         protocols={
-            "mirflickr": Protocol(**drawn, train_of_all=5_000, counts=(5_000, 2_000, 22_581)),
-            "mirflickr_4k": Protocol(**drawn, train_of_all=4_000, counts=(4_000, 2_000, 22_581)),
+            "mirflickr": drawn((5_000, 2_000, 22_581), train_of_all=5_000),
+            "mirflickr_4k": drawn((4_000, 2_000, 22_581), train_of_all=4_000),
             "mirflickr_lists": Protocol(None, None, "listed", counts=(4_000, 1_000, 20_000)),
         },
     )
@@ -56,15 +59,18 @@ def contents(root: Path) -> Contents:
         )
     labels: dict[int, list[int]] = {}
     for number, file in enumerate(files):
-        lines = file.read_text(encoding="utf-8").split()
-        if not all(line.isdecimal() for line in lines) or len(set(lines)) != len(lines):
-            raise UserError(f"{file}: expected the number of an image a line, and none twice")
-        for line in lines:
-            labels.setdefault(int(line), []).append(number)
+        for line_number, line in text_files.lines(file):
+            concepts = labels.setdefault(int(line), []) if IMAGE.fullmatch(line) else None
+            if concepts is None or number in concepts:
+                raise UserError(
+                    f"{file} line {line_number}: expected the number of an image a line, and none "
+                    "twice"
+                )
+            concepts.append(number)
     names = [f"im{image}.jpg" for image in sorted(labels)]
     found = list_files.locate(folder, names, among=(".", "mirflickr", "images"))
     entries = [
         Entry(name, file, labels[image])
         for name, file, image in zip(names, found, sorted(labels), strict=True)
     ]
-    return Contents([file.stem for file in files], entries)
+    return of_files(folder, [file.stem for file in files], entries)

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from jaxhash.data import mosaics
+from jaxhash.data.contents import Contents
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
 from jaxhash.data.sets import digits
-from jaxhash.data.tfds_builder import Contents
 
 COUNT = 4_000
 

@@ -1,13 +1,14 @@
 """NUS-WIDE (Chua et al., 2009): 195,834 images with one or more of its 21 most frequent labels."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
-from jaxhash.data import list_files
+from jaxhash.data import list_files, text_files
+from jaxhash.data.contents import Contents, Entry, of_files, originals, printable
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents, Entry, originals
 from jaxhash.errors import UserError
 
 CONCEPTS = (
@@ -34,6 +35,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/nuswide",
         parts=("train",),
         contents=contents,
+        from_files=True,
         protocols={
             "nuswide_21": Protocol(100, 500, "rest and train", counts, map_at=5_000),
             "nuswide_21_lists": Protocol(None, None, "listed", counts, map_at=5_000),
@@ -49,31 +51,33 @@ def contents(root: Path) -> Contents:
         if len(listed.classes) != len(CONCEPTS):
             raise UserError(f"{folder}: lists of {len(listed.classes)} labels, expected 21")
         return listed
-    listed = folder / "ImageList" / "Imagelist.txt"
-    if not listed.exists():
+    names_file = folder / "ImageList" / "Imagelist.txt"
+    if not names_file.exists():
         raise UserError(
             f"{folder}: expected ImageList/Imagelist.txt and Groundtruth/AllLabels as NUS-WIDE is "
             "published, or train.txt, test.txt and database.txt"
         )
     # Written on Windows: actor\0001_2124494179.jpg
-    paths = [line.replace("\\", "/") for line in listed.read_text(encoding="utf-8").split()]
+    paths = [line.replace("\\", "/") for _, line in text_files.lines(names_file)]
     columns = []
     for concept in CONCEPTS:
         path = folder / "Groundtruth" / "AllLabels" / f"Labels_{concept}.txt"
         columns.append(list_files.read_zeros_and_ones(path))
         if len(columns[-1]) != len(paths):
             raise UserError(
-                f"{path}: {len(columns[-1])} lines where {listed.name} has {len(paths)}"
+                f"{path}: {len(columns[-1])} lines where {names_file.name} has {len(paths)}"
             )
     labels = np.stack(columns, axis=1)
     kept = np.flatnonzero(labels.any(axis=1))
     names = [paths[row] for row in kept]
     if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{listed}: {twice} is there twice; remove one of the lines from all files")
+        (twice, _), *_ = Counter(names).most_common(1)
+        raise UserError(
+            f"{names_file}: {printable(twice)} is there twice; remove one of the lines everywhere"
+        )
     files = list_files.locate(folder, names, among=(".", "Flickr", "images"))
     entries = [
         Entry(name, file, np.flatnonzero(labels[row]).tolist())
         for name, file, row in zip(names, files, kept, strict=True)
     ]
-    return Contents(CONCEPTS, entries)
+    return of_files(folder, CONCEPTS, entries)

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from jaxhash.data import list_files
+from jaxhash.data.contents import Contents, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.data.tfds_builder import Contents, originals
 
 
 def build() -> DataSet:
@@ -18,6 +18,7 @@ def build() -> DataSet:
         tfds_name="jaxhash/voc2012",
         parts=("train",),
         contents=contents,
+        from_files=True,
         protocols={
             "voc2012_lists": Protocol(None, None, "listed", counts=(4_000, 1_000, 6_540)),
         },

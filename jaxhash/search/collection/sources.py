@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jaxhash.data.images import decoder, folders, tables
+from jaxhash.data.images import decoder, folders, layout, tables
 from jaxhash.errors import UserError
 from jaxhash.search.collection import prepared
 from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
@@ -36,17 +36,19 @@ def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
 
 
 def _folder(root: Path) -> Origin:
-    """Lists the pictures below a folder; the first folder on the way to each is its label."""
+    """Lists the pictures below a folder; their labels are those that training reads."""
     listing = folders.walk(root)
     for name, reason in listing.unlisted:
         if not name:
             raise UserError(f"--images={root}: the folder cannot be listed ({reason})")
+    found = layout.read(listing)
     others = [file.name for file in listing.files if not file.picture]
     origin = Origin(str(root), [], root, others=others, unlisted=listing.unlisted)
     for file in listing.files:
         if file.picture:
-            label = {} if file.label is None else {"label": file.label}
-            origin.entries.append(_file(file.name, file.path, label, origin))
+            label = found.label(file)
+            metadata = {} if label is None else {"label": label}
+            origin.entries.append(_file(file.name, file.path, metadata, origin))
     if not origin.entries:
         unlisted = "".join(f"; {name} cannot be listed ({why})" for name, why in listing.unlisted)
         raise UserError(

@@ -96,3 +96,20 @@ def test_what_cannot_be_listed_is_named(root, monkeypatch):
     assert listing.unlisted == [("cat/deep", "Permission denied")]
     assert "cat/2.png" in names(listing) and "cat/deep/er/b.png" not in names(listing)
     assert folders.walk(root / "nowhere").unlisted == [("", "No such file or directory")]
+
+
+def test_links_that_lead_everywhere_end(tmp_path):
+    """Ten folders with a link to each other have ten factorial paths."""
+    for one in range(10):
+        write(tmp_path / f"class{one}/{one}.png")
+        for other in range(10):
+            (tmp_path / f"class{one}/to{other}").symlink_to(tmp_path / f"class{other}")
+    listing = folders.walk(tmp_path)
+    assert len(listing.files) == 100  # each folder once for each class
+
+
+def test_a_folder_counts_once_in_a_class_and_before_links_to_it(root):
+    (root / "cat/a link").symlink_to(root / "cat/deep")
+    assert [name for name in names(folders.walk(root)) if name.endswith("b.png")] == [
+        "cat/deep/er/b.png"
+    ]

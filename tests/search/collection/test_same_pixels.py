@@ -49,8 +49,8 @@ def home(tmp_path, monkeypatch):
 def test_training_and_search_see_the_same(folder, home, name, place, channels, monkeypatch):
     dataset = datasets.describe(name)
 
-    def with_channels(root):
-        return dataset.contents(root)._replace(channels=channels)
+    def with_channels(root, label_separator):
+        return dataset.contents(root, label_separator)._replace(channels=channels)
 
     described = datasets.DataSet(**{**vars(dataset), "contents": with_channels})
     monkeypatch.setattr(datasets, "describe", lambda _: described)

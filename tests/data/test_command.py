@@ -1,0 +1,78 @@
+"""python -m jaxhash.data: lists prepared copies and deletes those that are named."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jaxhash.data import __main__ as command
+from jaxhash.data import datasets
+from jaxhash.errors import UserError
+from tests.data.own_images import picture
+
+
+@pytest.fixture
+def copied(tmp_path, home):
+    """The names of two copies of one's own images, and one of the digits."""
+    for folder in ("one", "two"):
+        picture(tmp_path / folder / "cat" / "1.png")
+        picture(tmp_path / folder / "dog" / "1.png")
+        datasets.load("folder", str(tmp_path / folder), side=8)
+    datasets.load("digits", None)
+    return sorted(os.listdir(home / "jaxhash"))
+
+
+def test_copies_are_listed_with_their_sources(copied, tmp_path, home, capsys):
+    (tmp_path / "two").rename(tmp_path / "three")
+    command.main([])
+    head, *rows, foot = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "images", "size", "age", "made", "from"]
+    assert [row.split()[0] for row in rows] == copied
+    assert rows[0].split()[:2] == ["digits", "1,797"] and rows[0].endswith("0 minutes  -")
+    sources = sorted(row.split("minutes  ")[1] for row in rows[1:])
+    assert sources == [f"{tmp_path}/one", f"{tmp_path}/two (not there any more)"]
+    assert foot.startswith(f"3 under {home}/jaxhash, ") and foot.endswith("B in all")
+
+
+def test_named_copies_are_deleted(copied, home, capsys):
+    command.main(["--clean", copied[1], copied[2]])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == copied[1:]
+    assert all(line.endswith("kB freed") for line in lines)
+    assert os.listdir(home / "jaxhash") == ["digits"]
+    command.main([f"--dir={home}", "--clean-all"])
+    assert "digits: deleted, " in capsys.readouterr().out and not os.listdir(home / "jaxhash")
+    for arguments in ([], ["--clean-all"]):
+        command.main(arguments)
+        assert capsys.readouterr().out == f"no copies under {home}/jaxhash\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--clean", "digits", "nowhere"], "^nowhere: not a copy that jaxhash has made under"),
+        (["--clean"], "--clean: expected at least one argument; --help says more"),
+        (["--clean", "x", "--clean-all"], "not allowed with argument"),
+        (["--dir=nowhere"], "--dir=nowhere: no such folder"),
+        (["digits"], "unrecognized arguments: digits"),
+    ],
+)
+def test_mistakes_are_one_line(copied, home, arguments, message):
+    with pytest.raises(UserError, match=message) as error:
+        command.main(arguments)
+    assert "\n" not in str(error.value) and copied[1] in os.listdir(home / "jaxhash")
+    assert ("digits" in os.listdir(home / "jaxhash")) == ("nowhere" not in arguments)
+
+
+def test_help_and_exit_codes(home):
+    def run(*arguments):
+        order = [sys.executable, "-m", "jaxhash.data", *arguments]
+        done = subprocess.run(order, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr
+
+    code, out, _ = run("--help")
+    assert code == 0 and "--clean-all" in out and "python -m jaxhash.data" in out
+    code, out, err = run("--clean", "nowhere")
+    assert (code, out) == (2, "") and err.startswith("jaxhash: nowhere: not a copy")
+    assert err.count("\n") == 1
