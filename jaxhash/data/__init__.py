@@ -29,12 +29,11 @@ class Data(NamedTuple):
         return self.pool.labels[self.split.train]
 
 
-def build(config: Any, seed: int) -> Data:
+def build(config: Any) -> Data:
     """Loads and splits the data set that `config.data` names.
 
     Args:
-      config: the section `data` of a configuration.
-      seed: of the split.
+      config: the section `data` of a configuration; `split_seed` draws the splits.
 
     Raises:
       UserError: the data set or its protocol is unknown, the data are absent or damaged, or they do
@@ -46,8 +45,8 @@ def build(config: Any, seed: int) -> Data:
     resident_bytes = RESIDENT_BYTES[config.stream]
     side = config.stored or config.size
     pool = datasets.load(config.name, config.dir, side, resident_bytes)
+    seed = config.split_seed
     split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
-    held_out = config.get("held_out", 0)
-    if held_out:
-        split = protocols.hold_out(split, held_out, pool.ids, seed)
+    if config.held_out:
+        split = protocols.hold_out(split, config.held_out, pool.ids, seed, protocol.keyed)
     return Data(pool, protocol, split, resident_bytes)

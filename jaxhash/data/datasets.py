@@ -54,6 +54,7 @@ class Pool(NamedTuple):
     parts: np.ndarray
     ids: np.ndarray
     class_names: list[str]
+    digests: np.ndarray | None = None
 
 
 def describe(name: str) -> DataSet:

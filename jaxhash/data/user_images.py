@@ -9,8 +9,12 @@ from jaxhash.data.protocols import Protocol
 from jaxhash.data.tfds_builder import Contents, Entry
 from jaxhash.errors import UserError
 
-# A tenth of all images are queries; all others are the training set and the database.
-PROTOCOLS = {"own": Protocol(None, None, database="train", counts=None, query_share=0.1)}
+# A tenth of all images are queries; all others are the training set and the database. own_permuted
+# is how jaxhash 0.1.0 drew them, for runs that it began.
+PROTOCOLS = {
+    "own": Protocol(None, None, database="train", counts=None, query_share=0.1, keyed=True),
+    "own_permuted": Protocol(None, None, database="train", counts=None, query_share=0.1),
+}
 
 
 def contents(where: Path, classes: Sequence[str], entries: list[Entry]) -> Contents:
