@@ -29,12 +29,15 @@ def from_json(path: Path) -> ConfigDict:
     it at the default (`REMOVED`).
 
     Raises:
-      UserError: there is none, it is damaged, or the run used a setting that exists no more.
+      UserError: there is none, it cannot be read, it is damaged, or the run used a setting that
+        exists no more.
     """
     try:
         return _completed(_tuples(json.loads(path.read_text())), path)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; --workdir must name the folder of a run") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); allow it") from None
     except (ValueError, TypeError, AttributeError):  # no JSON, no object, or of another type
         raise UserError(f"{path}: damaged; restore it or take another --workdir") from None
 
