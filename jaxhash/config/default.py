@@ -29,7 +29,7 @@ def base() -> ConfigDict:
     """
     config = ConfigDict()
     config.name = "unnamed"  # of the system; part of the default workdir
-    config.seed = 0  # of the split, the weights, the order and the augmentation
+    config.seed = 0  # of the weights, the order and the augmentation
     config.devices = 0  # how many local devices share a step; 0 takes all
 
     config.data = ConfigDict()
@@ -38,6 +38,8 @@ def base() -> ConfigDict:
     # Folder of the TFDS data sets; unset: TFDS's default. For folder and manifest: your own images.
     config.data.dir = placeholder(str)
     config.data.label_separator = "|"  # between the labels of an image in a table (manifest)
+    # Of the draw of the train, query, database and held-out splits, and of the database's order.
+    config.data.split_seed = 0
     config.data.size = 224  # pixels of the network's input
     config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
     # Whether images are read from disk as they are needed: auto (where they would take more than 4
@@ -58,7 +60,9 @@ def base() -> ConfigDict:
     # Nodes of the backbone by name, by pattern ("stage*"), or "last".
     config.model.attention = _choice("model.attention", name="none", nodes=("last",))
     config.model.head = _choice("model.head", name="linear")
-    config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
+    # none; of the backbone: a .safetensors, .pth or .pt file, or a Hugging Face repository; of the
+    # whole network: the workdir of a run, or an exported encoder.
+    config.model.weights = "none"
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 
     config.loss = _choice("loss", name="dhida")
@@ -72,7 +76,8 @@ def base() -> ConfigDict:
     config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
     config.optim.drop_percent = 60.0  # of step: percent of training before lr falls to a tenth
     config.optim.warmup_percent = 30.0  # of one_cycle: percent of training in which lr rises
-    # The learning rate of each part of the network is lr times this; 0 freezes its weights.
+    # The learning rate of each part of the network is lr times this. A part with 0 is held still:
+    # no weight decay, and batch normalisation by its running statistics, which do not change.
     config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})
 
     config.train = ConfigDict()

@@ -92,6 +92,7 @@ NAME = Range(
     lambda value: text("").holds(value) and not set(value) & {"/", "\\", "\0"},
     "a name that a folder can have",
 )
+SEED = whole(0, 2**32 - 1)
 EPOCHS = number(0, MOST_EPOCHS)
 STEPS = optional(whole(0, MOST))
 MULTIPLIER = number(0, 1_000)
@@ -103,7 +104,7 @@ HELD_OUT = Range(
 # Options of losses, backbones, attention and heads are not here: see `_check_option`.
 RANGES: dict[str, Range] = {
     "name": NAME,
-    "seed": whole(0, 2**32 - 1),
+    "seed": SEED,
     "devices": whole(0, 65_536, ", 0 for all devices"),
     "data.name": text("the name of a data set"),
     "data.protocol": text("the name of a protocol"),
@@ -111,6 +112,7 @@ RANGES: dict[str, Range] = {
     "data.label_separator": Range(
         lambda value: isinstance(value, str) and value not in ("", "\n"), "one or more characters"
     ),
+    "data.split_seed": SEED,
     "data.size": whole(8, 4_096, " pixels"),
     "data.stored": whole(0, 16_384, " pixels, 0 for data.size"),
     "data.stream": one_of("auto", "always", "never"),
@@ -129,7 +131,9 @@ RANGES: dict[str, Range] = {
     "model.attention.name": text("the name of an attention mechanism"),
     "model.attention.nodes": each(text(""), 'names of nodes, such as ("stage4",) or ("last",)'),
     "model.head.name": text("the name of a head"),
-    "model.weights": text("none, a .safetensors file, or a Hugging Face repository"),
+    "model.weights": text(
+        "none, a .safetensors, .pth or .pt file, a Hugging Face repository, or the folder of a run"
+    ),
     "model.dtype": one_of("float32", "bfloat16"),
     "loss.name": text("the name of a loss"),
     "optim.name": named("rmsprop", "adam", "adamw", "sgd"),

@@ -34,6 +34,11 @@ class Protocol:
       query_of_all, train_of_all: how many to draw from all images, whatever their classes.
       query_share: the share of all images to draw as queries, all others being for training; where
         the data set gives a part "test" its parts are taken instead.
+      keyed: how `query_share` draws. An image is a query where a hash of its id, keyed by the seed,
+        is below the share; all splits are in the order of such hashes. So an image that is added,
+        renamed or removed moves no other, and the number of queries is the share on average; the
+        lowest hash of all is always a query, and the highest never one. Otherwise one permutation
+        of all images is drawn, which is another one as soon as their number changes.
     """
 
     query_per_class: int | None
@@ -44,6 +49,7 @@ class Protocol:
     query_of_all: int = 0
     train_of_all: int = 0
     query_share: float = 0.0
+    keyed: bool = False
 
 
 class Split(NamedTuple):
@@ -83,7 +89,7 @@ def split(
       parts: [n] the part of each image that the data set itself gives: "train", "test",
         "database", two of them as in "train+database", or any other word for none.
       ids: [n] distinct names of the images.
-      seed: of the draw and of the order of the database.
+      seed: of the draw and of the order of the database: `data.split_seed` of a config.
 
     Raises:
       UserError: the pool does not hold the images that the protocol needs.
@@ -91,7 +97,10 @@ def split(
     # NumPy keeps RandomState's streams as they are; those of default_rng may change.
     random = np.random.RandomState(seed)
     roles = _roles(parts)
-    query, train = _draw(protocol, labels, roles, random)
+    if protocol.keyed and not roles[QUERY].any():
+        query, train = _draw_keyed(protocol.query_share, ids, seed)
+    else:
+        query, train = _draw(protocol, labels, roles, random)
     if protocol.database == "listed" or (protocol.query_share and roles[DATABASE].any()):
         database = np.flatnonzero(roles[DATABASE])
     elif protocol.database == "train":
@@ -99,12 +108,15 @@ def split(
     else:
         taken = query if protocol.database == "rest and train" else np.union1d(query, train)
         database = np.setdiff1d(np.arange(len(ids)), taken)
-    database = random.permutation(database)
+    if protocol.keyed:
+        train, query, database = (_in_order(group, ids, seed) for group in (train, query, database))
+    else:
+        database = random.permutation(database)
     _check(protocol, train, query, database, ids)
     return Split(train, query, database, _checksum(ids, train, query, database))
 
 
-def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int) -> Split:
+def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int, keyed: bool = False) -> Split:
     """Takes images out of the train split, to measure on while training: for early stopping, say.
 
     Queries are never among them. The query and database splits stay as they are, so that results
@@ -115,6 +127,8 @@ def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int) -> Split:
       amount: how many images, or below 1 their share of the train split.
       ids: [n] names of all images.
       seed: of the draw.
+      keyed: whether it is drawn by a hash of each id, see `Protocol`: a share is then one on
+        average, and a number is of the images with the lowest hashes.
 
     Raises:
       UserError: nothing would be left on one side.
@@ -122,16 +136,23 @@ def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int) -> Split:
     >>> ids = np.arange(10)
     >>> whole = Split(ids[:6], ids[6:7], ids[7:], "")
     >>> part = hold_out(whole, 0.5, ids, seed=0)
-    >>> len(part.train), len(part.held_out), sorted([*part.train, *part.held_out])
-    (3, 3, [0, 1, 2, 3, 4, 5])
+    >>> len(part.train), len(part.held_out), sorted([*part.train, *part.held_out]) == [*range(6)]
+    (3, 3, True)
     """
-    count = round(amount * len(split.train)) if amount < 1 else round(amount)
+    if keyed:
+        hashes = _hashes(ids[split.train], seed, b"held out")
+        below = int((hashes < amount).sum())
+        order = np.argsort(hashes, kind="stable")
+    else:
+        below = round(amount * len(split.train))
+        order = np.random.RandomState([seed, 0x401D]).permutation(len(split.train))
+    count = below if amount < 1 else round(amount)
     if not 0 < count < len(split.train):
         raise UserError(
             f"data.held_out={amount:g}: of {len(split.train):,} training images, expected at least "
             "one to be held out and one to be left"
         )
-    drawn = np.random.RandomState([seed, 0x401D]).permutation(len(split.train))[:count]
+    drawn = order[:count]
     left = np.ones(len(split.train), bool)
     left[drawn] = False
     train, held_out = split.train[left], split.train[np.sort(drawn)]
@@ -170,6 +191,34 @@ def _draw(protocol: Protocol, labels, roles, random) -> tuple[np.ndarray, np.nda
         query.append(members[:queries])
         train.append(members[queries:])
     return np.concatenate(query), np.concatenate(train)
+
+
+def _draw_keyed(share: float, ids: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    hashes = _hashes(ids, seed, b"query")
+    query = hashes < share
+    query[hashes.argmin()] = True
+    query[hashes.argmax()] = False  # a single image is for training, and is refused later
+    return np.flatnonzero(query), np.flatnonzero(~query)
+
+
+def _in_order(positions: np.ndarray, ids: np.ndarray, seed: int) -> np.ndarray:
+    return positions[np.lexsort((ids[positions], _hashes(ids[positions], seed, b"order")))]
+
+
+def _hashes(ids: np.ndarray, seed: int, use: bytes) -> np.ndarray:
+    """Returns numbers from 0 to 1, [n] float64, each by the id alone: a BLAKE2b keyed by the seed.
+
+    >>> _hashes(np.array(["cat/1.jpg", "cat/2.jpg"]), 0, b"query").round(3).tolist()
+    [0.928, 0.687]
+    """
+    key = seed.to_bytes(8, "little")
+    digests = (
+        hashlib.blake2b(
+            str(name).encode(errors="surrogateescape"), digest_size=8, key=key, person=use
+        ).digest()
+        for name in ids
+    )
+    return np.frombuffer(b"".join(digests), "<u8") / 2.0**64
 
 
 def _check(protocol: Protocol, train, query, database, ids) -> None:

@@ -32,10 +32,12 @@ class Task(NamedTuple):
 
     bits: k.
     labels: [n l] 0 or 1, of all training images; `Codes.index` numbers their rows.
+    seed: of the run, for what is drawn at random.
     """
 
     bits: int
     labels: jax.Array
+    seed: int = 0
 
 
 class HashLoss(NamedTuple):

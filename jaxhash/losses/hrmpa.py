@@ -18,6 +18,7 @@ from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank, empty, remember
 
 DATABASE_CODES = ("network", "learnt")
+OWN_KEY = 2**31  # of the seed: beyond the numbers of steps, which have keys of the same sequence
 ROWS_AT_ONCE = 1_024  # of the training images, where all are paired with all
 
 
@@ -147,7 +148,8 @@ def build(
     def init(task: Task) -> State:
         targets = classes.centres(task.labels.shape[1] + 1, task.bits)
         # ADSH starts from random codes too.
-        coins = jax.random.bernoulli(jax.random.key(0), shape=(len(task.labels), task.bits))
+        key = jax.random.fold_in(jax.random.key(task.seed), OWN_KEY)
+        coins = jax.random.bernoulli(key, shape=(len(task.labels), task.bits))
         return State(
             centres=jnp.asarray(targets[:-1]),
             tie=jnp.asarray(targets[-1]),

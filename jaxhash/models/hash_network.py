@@ -13,6 +13,7 @@ from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.models.heads import Outputs
 
+PARTS = ("backbone", "attention", "head")
 LAST = "last"  # stands for the last node of any backbone
 
 
@@ -23,12 +24,14 @@ class HashModel(nn.Module):
       backbone: a module of `jaxhash.models.backbones`.
       attention: nodes of the backbone, and the module of `jaxhash.models.attention` at each.
       head: a module of `jaxhash.models.heads`.
+      frozen: which of `PARTS` are in inference mode while the others train.
     """
 
     backbone: nn.Module
     attention: Mapping[str, nn.Module]
     head: nn.Module
     dtype: jnp.dtype = jnp.float32
+    frozen: frozenset[str] = frozenset()
 
     def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
         """Computes head(pool(attention(backbone(x)))).
@@ -36,13 +39,24 @@ class HashModel(nn.Module):
         A backbone that ends in fully connected layers returns features [b c] and is not pooled.
         """
 
-        def at_node(node: str, x: jax.Array) -> jax.Array:
-            return self.attention[node](x, train) if node in self.attention else x
+        trains = {part: train and part not in self.frozen for part in PARTS}
 
-        features = self.backbone(images.astype(self.dtype), train, at_node)
+        def at_node(node: str, x: jax.Array) -> jax.Array:
+            return self.attention[node](x, trains["attention"]) if node in self.attention else x
+
+        features = self.backbone(images.astype(self.dtype), trains["backbone"], at_node)
         if features.ndim == 4:
             features = features.mean(axis=(1, 2))
-        return self.head(features.astype(jnp.float32), train)
+        return self.head(features.astype(jnp.float32), trains["head"])
+
+
+def part(name: str) -> str:
+    """Returns which of `PARTS` a key of the network's variables belongs to.
+
+    >>> part("attention_stage4")
+    'attention'
+    """
+    return name.partition("_")[0]
 
 
 def build(config: Any, labels: int) -> HashModel:

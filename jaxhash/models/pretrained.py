@@ -1,4 +1,4 @@
-"""Pretrained weights: from a safetensors file or a Hugging Face repository into a Flax backbone."""
+"""Pretrained weights of PyTorch into a Flax backbone: from a file or a Hugging Face repository."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,8 +9,11 @@ from huggingface_hub import hf_hub_download
 from safetensors.numpy import load_file
 
 from jaxhash.errors import UserError, first_line
+from jaxhash.models import torch_files
 
 NONE = "none"
+TORCH = (".pth", ".pt")
+PREFIXES = ("module.", "model.")  # of DataParallel, and of training scripts that wrap the network
 
 
 def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
@@ -19,8 +22,8 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
     Args:
       variables: `{"params": {"backbone": ...}, "batch_stats": {"backbone": ...}}` and other parts,
         which are returned unchanged.
-      weights: `"none"`, a path to a `.safetensors` file, or a Hugging Face repository
-        ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
+      weights: `"none"`, a path to a `.safetensors`, `.pth` or `.pt` file, or a Hugging Face
+        repository ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
       torch_names: the family's `torch_names`.
 
     Returns:
@@ -40,13 +43,33 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
 
 
 def read(weights: str) -> dict[str, np.ndarray]:
-    """Reads all tensors of a local safetensors file or of a Hugging Face repository."""
-    if weights.endswith(".safetensors"):
-        path = Path(weights).expanduser()
+    """Reads all tensors of a file (see `initialise`) or of a Hugging Face repository, by name.
+
+    A prefix `module.` or `model.` of a name is left out.
+
+    Raises:
+      UserError: it cannot be reached or read.
+    """
+    path = Path(weights).expanduser()
+    if weights.endswith((".safetensors", *TORCH)):
         if not path.is_file():
             raise UserError(f"model.weights={weights}: no such file; or use model.weights=none")
     else:
-        path = _download(weights)
+        path = Path(_download(weights))
+    if weights.endswith(TORCH):
+        tensors = torch_files.read(path)
+    else:
+        tensors = _read_safetensors(path, weights)
+    return {_without_prefix(name): tensor for name, tensor in tensors.items()} | tensors
+
+
+def _without_prefix(name: str) -> str:
+    while name.startswith(PREFIXES):
+        name = name.partition(".")[2]
+    return name
+
+
+def _read_safetensors(path: Path, weights: str) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except Exception as error:
@@ -61,8 +84,9 @@ def _download(repository: str) -> str:
     except Exception as error:
         raise UserError(
             f"model.weights={repository}: cannot be fetched from Hugging Face "
-            f"({type(error).__name__}); download its model.safetensors elsewhere and give the path "
-            "as model.weights=PATH.safetensors, or train from scratch with model.weights=none"
+            f"({type(error).__name__}); no file or folder has this name; download its "
+            "model.safetensors elsewhere and give the path as model.weights=PATH.safetensors, or "
+            "train from scratch with model.weights=none"
         ) from error
 
 

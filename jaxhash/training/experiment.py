@@ -3,9 +3,9 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,7 +26,7 @@ from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, hash_network, pretrained
-from jaxhash.training import optimizers, steps
+from jaxhash.training import initial, keys, optimizers, steps
 from jaxhash.training.state import AveragedState, TrainState
 
 
@@ -39,14 +39,20 @@ class Experiment:
       replicas: the devices.
       model, loss, optimizer, augment: as the config names them.
       steps_per_epoch, total_steps: of training.
+      extended: the steps at which the run had been finished before it was extended.
       order: (step) -> [batch] positions among the training images.
       train_step: (state, batch) -> (state, metrics), over the replicas; the buffers of the state
         are reused and must not be read again.
       after_epoch: (state) -> state, over the replicas; None where the loss needs none.
     """
 
-    def __init__(self, config: ConfigDict):
-        """Builds all parts; raises UserError for the first that cannot be built."""
+    def __init__(self, config: ConfigDict, extended: Sequence[int] = ()):
+        """Builds all parts; raises UserError for the first that cannot be built.
+
+        Args:
+          config: of the run.
+          extended: see `jaxhash.runs.origin.Origin`.
+        """
         configs.check(config)
         self.config = config
         self.replicas = Replicas(config.devices)
@@ -55,17 +61,19 @@ class Experiment:
         self.loss = losses.build(config.loss)
         self._check_before_data()
         with processes.primary_first():  # a data set may prepare itself
-            self.data = data.build(config.data, config.seed)
+            self.data = data.build(config.data)
         self._check_data()
         labels, batch_size = self.data.train_labels, config.train.batch_size
-        self._task = Task(config.model.bits, labels)
-        self.model = hash_network.build(config.model, labels.shape[1])
+        self._task = Task(config.model.bits, labels, config.seed)
+        frozen = optimizers.frozen(config.optim)
+        self.model = hash_network.build(config.model, labels.shape[1]).clone(frozen=frozen)
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
-        self.optimizer = optimizers.build(config.optim, self.total_steps)
+        self.extended = tuple(step for step in extended if step < self.total_steps)
+        self.optimizer = optimizers.build(config.optim, self.total_steps, self.extended)
         self.train_step, self.after_epoch, self._gather, self._encode_step = self._mapped()
 
     def _mapped(self) -> tuple:
@@ -94,6 +102,10 @@ class Experiment:
         config = self.config
         datasets.protocol(config.data.name, config.data.protocol)
         optimizers.build(config.optim, total_steps=1)
+        if optimizers.frozen(config.optim) >= set(hash_network.PARTS):
+            raise UserError(
+                "optim.multiplier is 0 for every part of the network; expected a part that trains"
+            )
         network = hash_network.build(config.model, labels=2)
         image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
         key = jax.random.key(0)
@@ -156,20 +168,32 @@ class Experiment:
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
-        key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
+        key = keys.initial(self.config.seed)
         # The key is an argument: XLA would compute what follows from a constant while it compiles.
         return jax.tree.map(np.asarray, jax.jit(self._random_state)(key))
 
-    def pretrained(self, state: TrainState) -> TrainState:
-        """Returns the state with pretrained weights, where `model.weights` names any.
+    def pretrained(self, state: TrainState) -> tuple[TrainState, dict[str, Any] | None]:
+        """Gives a state the initial weights that `model.weights` names.
+
+        Returns:
+          the state, and what is to be noted of the run whose network it is, if it is one's.
 
         Raises:
           UserError: the weights cannot be read or do not fit.
         """
-        family = backbones.family(self.config.model.backbone.name)
         weights = self.config.model.weights
+        if initial.names_run(weights):
+            source = initial.from_run(state.variables, weights)
+            print(source)
+            if source.trained_on_other_splits(self.config.data.name, self.data.split.checksum):
+                print(
+                    f"{weights} was trained on other splits of {self.config.data.name}: queries "
+                    "here may be among its training images"
+                )
+            return state.with_variables(source.variables), source.notes
+        family = backbones.family(self.config.model.backbone.name)
         variables = pretrained.initialise(state.variables, weights, family.torch_names)
-        return state.with_variables(variables)
+        return state.with_variables(variables), None
 
     def _random_state(self, key: jax.Array) -> TrainState:
         pixels = jnp.zeros((1, *self.data.pool.pixels.shape[1:]), jnp.uint8)

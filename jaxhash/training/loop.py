@@ -1,7 +1,6 @@
 """The only training loop: `train_and_evaluate`, and the evaluation of a checkpoint."""
 
 import contextlib
-import json
 import time
 from collections.abc import Callable
 
@@ -12,10 +11,12 @@ from jaxhash import config as configs
 from jaxhash.data import summary
 from jaxhash.distributed import processes
 from jaxhash.errors import UserError
-from jaxhash.runs import dataset, workdir
+from jaxhash.runs import dataset, origin, workdir
 from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.runs.dataset import Dataset
 from jaxhash.runs.metrics_log import Writer, check_finite
-from jaxhash.training import measurement
+from jaxhash.runs.origin import Origin
+from jaxhash.training import extension, measurement
 from jaxhash.training.experiment import Experiment
 from jaxhash.training.preemption import Stopping
 from jaxhash.training.progress import Progress, say
@@ -40,7 +41,11 @@ class TrackedWriter(Writer):
 
 
 def train_and_evaluate(
-    config: ConfigDict, folder: epath.PathLike, track: Track | None = None
+    config: ConfigDict,
+    folder: epath.PathLike,
+    track: Track | None = None,
+    *,
+    extend: bool = False,
 ) -> dict | None:
     """Trains what a config names, measures it, and writes everything into a folder.
 
@@ -55,6 +60,8 @@ def train_and_evaluate(
         `results.json`, `curves.png`, `retrieval.png`, `attention.png`.
       track: called on process 0 with each row of `metrics.jsonl` when it is written, as (step,
         {name: value}): for another tracker of experiments.
+      extend: whether a finished run goes on to a greater `train.total_epochs` or `total_steps`, see
+        `jaxhash.training.extension`.
 
     Returns:
       the results, as in `results.json`; None where the run was stopped before its end, and on
@@ -64,22 +71,29 @@ def train_and_evaluate(
       UserError: the config, the data or the folder cannot be used, or training diverged.
     """
     folder = epath.Path(folder).expanduser()
-    workdir.check(folder, config)
-    if processes.agree((folder / workdir.RESULTS).exists()):
-        print(f"{folder} is finished; delete it to train again")
-        return measurement.show(json.loads((folder / workdir.RESULTS).read_text()))
+    free = extension.LENGTH if extend else ()
+    workdir.check(folder, config, free)
+    run = extension.prepare(folder, config) if extend else origin.read(folder)
+    if processes.agree(extension.finished(folder, run)):
+        print(f"{folder} is finished; delete it to train again, or --extend it")
+        return measurement.show(extension.results(folder))
 
-    experiment = Experiment(config)
+    experiment = Experiment(config, run.extended)
     primary = experiment.replicas.primary
     # A checkpoint replaces pretrained weights, and those replace random ones.
     say("compiling the initial weights", silent=not primary)
     state = experiment.random_state()
     if not workdir.has_checkpoint(folder):
-        state = experiment.pretrained(state)
-    with workdir.claimed(folder, config, primary, processes.meet):
-        _check_dataset(experiment, folder)
+        state, source = experiment.pretrained(state)
+        run = Origin(initialised_from=source)
+    with workdir.claimed(folder, config, primary, processes.meet, free):
+        dataset.hold(folder, Dataset.of(experiment.data), primary)
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
         print(*summary.lines(*experiment.data[:3]), sep="\n")
+        if extend:
+            extension.begin(folder, experiment, run)
+        elif primary:
+            origin.write(folder, run)
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
@@ -104,29 +118,21 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
       the results; None on processes other than 0.
 
     Raises:
-      UserError: the folder holds no run, another run, or no checkpoint that fits.
+      UserError: the folder holds no run, another run, or no checkpoint that fits; its data are
+        others than those it began with; or it cannot be written.
     """
     folder = epath.Path(folder).expanduser()
     own = configs.from_json(folder / workdir.CONFIG)
-    if config is not None:
-        workdir.check(folder, config)
+    workdir.check(folder, config or own)
     if not workdir.has_checkpoint(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
-    experiment = Experiment(config or own)
-    with workdir.claimed(folder, own, experiment.replicas.primary, processes.meet):
-        _check_dataset(experiment, folder)
+    experiment = Experiment(config or own, origin.read(folder).extended)
+    primary = experiment.replicas.primary
+    with workdir.claimed(folder, own, primary, processes.meet):
+        dataset.hold(folder, Dataset.of(experiment.data), primary)
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
         return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
-
-
-def _check_dataset(experiment: Experiment, folder: epath.Path) -> None:
-    """Writes `dataset.json`, or raises UserError where the run began on other data."""
-    data = experiment.data
-    trained_on = dataset.Dataset(data.split.checksum, data.pool.class_names)
-    dataset.check(folder, trained_on)
-    if experiment.replicas.primary:
-        dataset.write(folder, trained_on)
 
 
 def _train(
@@ -165,6 +171,7 @@ def _train(
             state, metrics = experiment.train_step(state, next(batches))
             done = step + 1
             progress.step(done)
+            checkpoints.check()
             last = done == total
             if experiment.after_epoch and (done % epoch == 0 or last):
                 state = experiment.after_epoch(state)

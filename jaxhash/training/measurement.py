@@ -1,6 +1,9 @@
 """The results of a run: measured, written, printed and drawn."""
 
+import contextlib
 import json
+import sys
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -10,7 +13,7 @@ from jaxhash.encoders import attention_maps
 from jaxhash.metrics import hamming
 from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
-from jaxhash.runs import provenance, workdir
+from jaxhash.runs import disk, origin, provenance, workdir
 from jaxhash.runs.metrics_log import read
 from jaxhash.training.experiment import Encoded, Experiment
 from jaxhash.training.progress import say
@@ -42,16 +45,22 @@ def scalars(numbers: dict) -> dict[str, float]:
 
 
 def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
-    """Measures a replicated state; process 0 writes results and pictures, and prints the table."""
+    """Measures a replicated state; process 0 writes results and pictures, and prints the table.
+
+    Raises:
+      UserError: the results cannot be written. A picture that cannot be drawn is one line.
+    """
     config = experiment.config
     say("measuring", silent=not experiment.replicas.primary)
     encoded, numbers = measure(experiment, state)
     if not experiment.replicas.primary:
         return None
+    came_from = origin.read(folder)._replace(extended=experiment.extended)
     described = config.to_dict()
     del described["data"]["dir"]  # a path of this machine, which may be private
     rows = read(folder)
-    first = rows[0] if rows else {}  # metrics.jsonl may have been deleted
+    # metrics.jsonl may have been deleted, or begun after the start.
+    first = next((row for row in rows if row.get("step") == 0), {})
     at_start = {name.removeprefix("eval/"): value for name, value in first.items()}
     results = {
         "name": config.name,
@@ -60,6 +69,7 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
         "split_checksum": experiment.data.split.checksum,
         "bits": config.model.bits,
         "seed": config.seed,
+        "split_seed": config.data.split_seed,
         "weights": config.model.weights,
         "db_codes": encoded.db_codes,
         "encode_milliseconds_per_image": encoded.milliseconds,
@@ -67,13 +77,15 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
         "at_start": at_start if "map" in at_start else None,
         "steps": experiment.total_steps,
         "train_images_per_second": _median_rate(rows),
-        "provenance": provenance.collect(len(experiment.replicas)),
+        "provenance": provenance.collect(len(experiment.replicas)) | came_from.notes(),
         "config": described,
     }
+    # First of all, so that nothing that comes after can cost a run its results.
+    with disk.writing(folder, folder / workdir.RESULTS):
+        workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
+    show(results)
     _draw(experiment, state, encoded, results, folder)
-    # Written last, as a run with results counts as finished.
-    workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
-    return show(results)
+    return results
 
 
 def show(results: dict) -> dict:
@@ -104,26 +116,54 @@ def _median_rate(rows: list[dict]) -> float | None:
 def _draw(
     experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: epath.Path
 ) -> None:
+    """Draws all pictures of a run into its folder; says in one line which one cannot be drawn."""
     pool, split = experiment.data.pool, experiment.data.split
     title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
-    plots.curves(folder / "curves.png", title, {results["name"]: results})
     shown = np.linspace(0, len(split.query) - 1, SHOWN_QUERIES).astype(int)
-    queries = jax.tree.map(lambda x: x[shown], encoded.queries)
-    distance = hamming.distances(queries.codes, encoded.database.codes)
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, :SHOWN_HITS]
-    labels = queries.labels.astype(bool)
-    hits = split.database[nearest]
-    maps = experiment.attention_maps(state, pool.pixels[split.query[shown]])
-    if maps:
-        attention_maps.draw(
-            folder / attention_maps.PICTURE, title, pool.pixels[split.query[shown]], maps
+    pixels = pool.pixels[split.query[shown]]
+
+    def curves(path: epath.Path) -> None:
+        plots.curves(path, title, {results["name"]: results})
+
+    def attention(path: epath.Path) -> None:
+        maps = experiment.attention_maps(state, pixels)
+        if maps:
+            attention_maps.draw(path, title, pixels, maps)
+
+    def retrieval(path: epath.Path) -> None:
+        queries = jax.tree.map(lambda x: x[shown], encoded.queries)
+        distance = hamming.distances(queries.codes, encoded.database.codes)
+        nearest = np.argsort(distance, axis=1, kind="stable")[:, :SHOWN_HITS]
+        labels = queries.labels.astype(bool)
+        hits = split.database[nearest]
+        plots.retrieval(
+            path,
+            title,
+            pixels,
+            pool.pixels[hits],
+            (pool.labels[hits].astype(bool) & labels[:, None]).any(axis=2),
+            np.take_along_axis(distance, nearest, axis=1),
+            [", ".join(np.array(pool.class_names)[row]) for row in labels],
         )
-    plots.retrieval(
-        folder / "retrieval.png",
-        title,
-        pool.pixels[split.query[shown]],
-        pool.pixels[hits],
-        (pool.labels[hits].astype(bool) & labels[:, None]).any(axis=2),
-        np.take_along_axis(distance, nearest, axis=1),
-        [", ".join(np.array(pool.class_names)[row]) for row in labels],
-    )
+
+    _picture(folder / "curves.png", curves)
+    _picture(folder / attention_maps.PICTURE, attention)
+    _picture(folder / "retrieval.png", retrieval)
+
+
+def _picture(path: epath.Path, draw: Callable[[epath.Path], None]) -> None:
+    """Draws a picture, whole or not at all; one that cannot be drawn is a line on stderr."""
+    unfinished = path if workdir.remote(path) else path.with_name(f".{path.name}.unfinished")
+    try:
+        path.unlink(missing_ok=True)  # one that stays behind would be of other results
+        draw(unfinished)
+        if unfinished != path and unfinished.exists():
+            unfinished.rename(path)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+        print(
+            f"jaxhash: {path}: cannot be drawn ({disk.reason(error)}); the results are whole; draw "
+            "it again with --mode=evaluate",
+            file=sys.stderr,
+        )

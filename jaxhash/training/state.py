@@ -94,7 +94,10 @@ class AveragedState(TrainState):
         t = jnp.float32(self.step)
         keep = jnp.minimum(decay, t / (9 + t))  # of step t - 1, counted from 0
         current = {"params": self.params, "batch_stats": self.batch_stats}
-        average = jax.tree.map(
-            lambda mean, value: keep * mean + (1 - keep) * value, self.average, current
-        )
+
+        def add(mean: jax.Array, value: jax.Array) -> jax.Array:
+            # What is equal stays so: a part of the network that is held still, for one.
+            return jnp.where(mean == value, value, keep * mean + (1 - keep) * value)
+
+        average = jax.tree.map(add, self.average, current)
         return self.replace(average=average)

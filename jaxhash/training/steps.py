@@ -8,7 +8,9 @@ import optax
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
+from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
+from jaxhash.training import keys
 from jaxhash.training.state import TrainState
 
 
@@ -68,11 +70,14 @@ def train_step(
       the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
       `gradient_norm`, and what the loss reports.
     """
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
-    augment_key, dropout_key = jax.random.split(key)
+    augment_key, dropout_key = jax.random.split(keys.of_step(seed, state.step))
     x = augment.for_training(augment_key, batch.pixels, batch.index)
 
     def objective(params):
+        params = {
+            name: jax.lax.stop_gradient(part) if hash_network.part(name) in model.frozen else part
+            for name, part in params.items()
+        }
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(
             variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}

@@ -14,6 +14,7 @@ NAN, INF = math.nan, math.inf
 BAD = {
     "name": ["", " ", "a/b"],
     "seed": [-1, 2**32],
+    "data.split_seed": [-1, 2**32],
     "devices": [-1],
     "data.name": ["", "cifar01"],
     "data.protocol": [""],
