@@ -39,6 +39,7 @@ BAD = {
     "optim.weight_decay": [-1.0, NAN, INF],
     "optim.clip_norm": [-1.0, NAN, INF],
     "optim.average": [-0.1, 1.0, NAN],
+    "data.label_separator": ["", "\n"],
     "data.held_out": [-0.1, 1.5, NAN],
     "optim.schedule": ["linear", ""],
     "optim.drop_percent": [-1.0, 101.0, NAN],
