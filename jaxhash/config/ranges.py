@@ -10,7 +10,7 @@ from jaxhash import registry
 from jaxhash.config.comparison import in_use
 from jaxhash.config.default import CHOICES
 from jaxhash.config.values import flatten
-from jaxhash.errors import UserError, nearest
+from jaxhash.errors import UserError, nearest, printable
 
 MOST = 2**31 - 1  # steps are counted in int32
 MOST_EPOCHS = 1_000_000
@@ -219,13 +219,15 @@ def _check_value(name: str, value: Any) -> None:
         return
     if kind.known and isinstance(value, str):
         raise UserError(f"unknown {name} {value!r}: {nearest(value, kind.known)}")
-    raise UserError(f"{name}={value}: expected {kind.expected}")
+    raise UserError(f"{name}={printable(str(value))}: expected {kind.expected}")
 
 
 def _check_module(name: str, value: str, package: str) -> None:
     module = registry.find(package, value)
     if registry.builder(package, value) is None:  # a file that builds other names than its own
-        raise UserError(f"{name}={value}: expected one of {', '.join(module.VARIANTS)}")
+        raise UserError(
+            f"{name}={printable(str(value))}: expected one of {', '.join(module.VARIANTS)}"
+        )
 
 
 def _check_option(name: str, value: Any, default: Any) -> None:
@@ -241,7 +243,7 @@ def _check_option(name: str, value: Any, default: Any) -> None:
     values = value if isinstance(value, tuple) else (value,)
     finite = all(math.isfinite(each) for each in values if isinstance(each, float))
     if not (kind.holds(value) and finite):
-        raise UserError(f"{name}={value}: expected {kind.expected}")
+        raise UserError(f"{name}={printable(str(value))}: expected {kind.expected}")
 
 
 def _of_another_module(name: str) -> bool:

@@ -8,9 +8,9 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from jaxhash.data import text_files
-from jaxhash.data.contents import Absent, Contents, Entry, of_files, printable
+from jaxhash.data.contents import Absent, Contents, Entry, of_files
 from jaxhash.data.protocols import DATABASE, QUERY, TRAIN
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 ROLES = (TRAIN, QUERY, DATABASE)  # train.txt, test.txt, database.txt
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash.data.contents import Contents, Entry, digest, printable
+from jaxhash.data.contents import Contents, Entry, digest
 from jaxhash.data.protocols import Protocol
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 # A tenth of all images are queries; all others are the training set and the database. own_permuted
 # is how jaxhash 0.1.0 drew them, for runs that it began.

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.data import list_files, text_files
-from jaxhash.data.contents import Contents, Entry, of_files, originals, printable
+from jaxhash.data.contents import Contents, Entry, of_files, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 CONCEPTS = (
     *("sky", "clouds", "person", "water", "animal", "grass", "buildings", "window", "plants"),
