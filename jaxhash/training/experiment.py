@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -78,14 +78,18 @@ class Experiment:
 
     def _mapped(self) -> tuple:
         """Maps the steps over the devices."""
-        network = {"model": self.model, "augment": self.augment}
-        objective = {"loss": self.loss, "optimizer": self.optimizer, "seed": self.config.seed}
+        network: dict[str, Any] = {"model": self.model, "augment": self.augment}
+        objective: dict[str, Any] = {
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "seed": self.config.seed,
+        }
         objective["average"] = self._average
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
         if self.loss.after_epoch:
-            after_epoch = partial(steps.after_epoch, loss=self.loss)
-            after_epoch = self.replicas.map(after_epoch, donate=(0,))
+            step = partial(steps.after_epoch, loss=self.loss)
+            after_epoch = self.replicas.map(step, donate=(0,))
         return (
             self.replicas.map(train_step, donate=(0,)),
             after_epoch,
@@ -145,7 +149,7 @@ class Experiment:
                 "codes of all images of the database while it trains; use data.held_out=0"
             )
 
-    def batches(self, start: int) -> Iterator[steps.Batch]:
+    def batches(self, start: int) -> Generator[steps.Batch, None, None]:
         """Yields this process's part of the batches from step `start` to the last.
 
         Training images are kept on the devices where they fit, and streamed otherwise; both give

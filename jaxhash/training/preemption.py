@@ -6,6 +6,7 @@ SLURM can be configured to send SIGUSR2 before the time limit of a job.
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
@@ -34,7 +35,7 @@ class Stopping:
         self.requested = signal.Signals(number).name if number else ""
 
     def __enter__(self) -> "Stopping":
-        self._before = {number: signal.signal(number, self._request) for number in SIGNALS}
+        self._before: dict[int, Any] = {n: signal.signal(n, self._request) for n in SIGNALS}
         return self
 
     def __exit__(self, *_) -> None:

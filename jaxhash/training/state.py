@@ -1,6 +1,7 @@
 """The state of training: all that is needed to continue a run at its next step."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,8 +9,7 @@ import optax
 from flax import struct
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """The state of training, a tree of arrays.
 
     (A further field would keep older checkpoints from being restored.)
@@ -32,11 +32,11 @@ class TrainState:
     @classmethod
     def create(
         cls,
-        variables: dict,
+        variables: Mapping[str, Any],
         optimizer: optax.GradientTransformation,
         loss_state: Any,
         **fields: Any,
-    ) -> "TrainState":
+    ) -> Self:
         """Returns the state before the first step, from what `model.init` and `loss.init` gave."""
         return cls(
             **fields,
@@ -52,12 +52,16 @@ class TrainState:
         """Returns the variables that images are encoded with."""
         return {"params": self.params, "batch_stats": self.batch_stats}
 
-    def with_variables(self, variables: dict) -> "TrainState":
+    def with_variables(self, variables: dict) -> Self:
         """Returns the state with other initial variables."""
         return self.replace(**variables)
 
+    def averaged(self, decay: float) -> Self:
+        """Returns the state itself, which has no average."""
+        del decay
+        return self
 
-@struct.dataclass
+
 class AveragedState(TrainState):
     """A state with an exponential average of the model's variables, used to encode.
 
@@ -71,11 +75,11 @@ class AveragedState(TrainState):
     @classmethod
     def create(
         cls,
-        variables: dict,
+        variables: Mapping[str, Any],
         optimizer: optax.GradientTransformation,
         loss_state: Any,
         **fields: Any,
-    ) -> "AveragedState":
+    ) -> Self:
         """Returns the state before the first step; the average is that of the initial variables."""
         average = {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
         return super().create(variables, optimizer, loss_state, average=average, **fields)
@@ -85,11 +89,11 @@ class AveragedState(TrainState):
         """Returns the variables that images are encoded with: the average."""
         return self.average
 
-    def with_variables(self, variables: dict) -> "AveragedState":
+    def with_variables(self, variables: dict) -> Self:
         """Returns the state with other initial variables."""
         return self.replace(**variables, average=variables)
 
-    def averaged(self, decay: float) -> "AveragedState":
+    def averaged(self, decay: float) -> Self:
         """Returns the state with its variables added to the average, once after each step."""
         t = jnp.float32(self.step)
         keep = jnp.minimum(decay, t / (9 + t))  # of step t - 1, counted from 0

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from jaxhash.data.augment import Augment
@@ -17,8 +18,8 @@ from jaxhash.training.state import TrainState
 class Images(NamedTuple):
     """Training images on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
 
-    pixels: jax.Array
-    labels: jax.Array
+    pixels: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
 
 
 class Batch(NamedTuple):
@@ -27,9 +28,9 @@ class Batch(NamedTuple):
     index: [b] numbers of the training images, from 0.
     """
 
-    pixels: jax.Array
-    labels: jax.Array
-    index: jax.Array
+    pixels: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
+    index: jax.Array | np.ndarray  # type: ignore[assignment]  # not the method of tuples
 
 
 def gather(images: Images, index: jax.Array) -> Batch:
@@ -99,9 +100,10 @@ def train_step(
         opt_state=opt_state,
         loss_state=loss_state,
     )
-    return (state.averaged(average) if average else state), metrics
+    return state.averaged(average), metrics
 
 
 def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:
     """Updates the state of the loss by its `after_epoch`."""
+    assert loss.after_epoch is not None  # otherwise the step is not mapped
     return state.replace(loss_state=loss.after_epoch(state.loss_state))
