@@ -44,7 +44,7 @@ def compute(
     return {node: np.asarray(maps[node]) for node in model.attention if node in maps}
 
 
-def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> None:
+def draw(path: Path, title: str, pictures: Sequence[np.ndarray] | np.ndarray, maps: dict) -> None:
     """Draws attention maps over pictures, of at most four nodes, evenly spaced.
 
     Args:

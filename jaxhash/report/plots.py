@@ -81,7 +81,7 @@ def retrieval(
 
 
 def attention(
-    path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict[str, np.ndarray]
+    path: Path, title: str, pictures: Sequence[np.ndarray] | np.ndarray, maps: dict[str, np.ndarray]
 ) -> None:
     """Draws images, each followed by its attention map at each node of the network.
 

@@ -83,8 +83,8 @@ class Experiment:
             "loss": self.loss,
             "optimizer": self.optimizer,
             "seed": self.config.seed,
+            "average": self._average,
         }
-        objective["average"] = self._average
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
         if self.loss.after_epoch:
@@ -168,7 +168,8 @@ class Experiment:
         with contextlib.closing(stream):
             for step, images in zip(todo, stream, strict=True):
                 index = own(step)
-                yield self.replicas.shard(steps.Batch(images, labels[index], index))
+                batch = self.replicas.shard((images, labels[index], index))
+                yield steps.Batch(*batch)
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""

@@ -76,7 +76,8 @@ def train_and_evaluate(
     run = extension.prepare(folder, config) if extend else origin.read(folder)
     if processes.agree(extension.finished(folder, run)):
         print(f"{folder} is finished; delete it to train again, or --extend it")
-        return measurement.show(extension.results(folder))
+        results = extension.results(folder)
+        return measurement.show(results) if results else None
 
     experiment = Experiment(config, run.extended)
     primary = experiment.replicas.primary

@@ -28,9 +28,9 @@ class Batch(NamedTuple):
     index: [b] numbers of the training images, from 0.
     """
 
-    pixels: jax.Array | np.ndarray
-    labels: jax.Array | np.ndarray
-    index: jax.Array | np.ndarray  # type: ignore[assignment]  # not the method of tuples
+    pixels: jax.Array
+    labels: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
 def gather(images: Images, index: jax.Array) -> Batch:
