@@ -37,6 +37,18 @@ def first_line(error: BaseException) -> str:
     return next(filter(None, lines), type(error).__name__)
 
 
+def printable(name: str) -> str:
+    """Writes a name in one line, with escapes for what cannot be printed.
+
+    >>> print(printable("a b\\n\\udce9é"))
+    a b\\n\\udce9é
+    """
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in name
+    )
+
+
 def report(error: BaseException, who: str = "") -> int:
     """Prints on stderr what ended the process: a UserError in one line, others with a traceback.
 

@@ -3,6 +3,8 @@
   python -m jaxhash.main --config=configs/quickstart.py
   python -m jaxhash.main --config=configs/dhida.py:bits=16,dataset=cifar10 --workdir=runs/a
   python -m jaxhash.main --config=configs/dhida.py --config.optim.lr=1e-4 --config.data.dir=PATH
+  python -m jaxhash.main --config=... --workdir=runs/a --extend --config.train.total_epochs=300
+  python -m jaxhash.main --config=... --workdir=runs/b --config.model.weights=runs/a
   python -m jaxhash.main --mode=evaluate --workdir=runs/a
   python -m jaxhash.main --mode=explain --workdir=runs/a --images=cat.jpg,dog.png
   python -m jaxhash.main --config=... --coordinator=HOST:PORT --num_processes=2 --process_id=0
@@ -59,7 +61,7 @@ def _run(options: argparse.Namespace, config: ConfigDict | None) -> None:
     assert config is not None  # or _parse would have refused the arguments
     default = f"runs/{config.name}-{config.model.bits}-{config.seed}"
     folder = epath.Path(options.workdir or default)
-    if loop.train_and_evaluate(config, folder):
+    if loop.train_and_evaluate(config, folder, extend=options.extend):
         print(f"\nresults and pictures are in {folder}")
 
 
@@ -78,6 +80,8 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | N
         parser.refuse(rest[0])
     if options.mode == "train" and config is None:
         raise UserError("--config is missing; try --config=configs/quickstart.py")
+    if options.extend and options.mode != "train":
+        raise UserError(f"--extend trains; leave out --mode={options.mode}")
     if options.mode == "explain" and options.coordinator is not None:
         raise UserError("--mode=explain takes one process; leave out --coordinator")
     if options.mode != "train" and options.workdir is None:
@@ -107,6 +111,12 @@ def _parser() -> command_line.Parser:
         type=lambda text: [path for path in text.split(",") if path],
         metavar="PATH,PATH,...",
         help="pictures for --mode=explain",
+    )
+    add(
+        "--extend",
+        action="store_true",
+        help="train a finished run for longer: with a greater --config.train.total_epochs, or "
+        "total_steps, and a new cycle of the schedule over the added steps",
     )
     several = parser.add_argument_group("for a run that several processes share")
     add = several.add_argument

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Two processes of two CPU devices each, on this machine, share one run: a demonstration of what a
-# cluster does, over the same code and real sockets.
+# One run on two processes of two CPU devices each, on this machine: a demonstration of a cluster, with
+# the same code and real sockets.
 #
 #   launch/local_two.sh --config=configs/quickstart.py [--workdir=runs/two] [--config.NAME=VALUE ...]
 #
-# Started again with the same arguments it goes on where it was. Ctrl-C stops both at the same step.
+# Started again with the same arguments, it continues. Ctrl-C stops both at the same step.
 set -euo pipefail
 if (($# < 1)); then
   sed -n '2,7s/^# \{0,1\}//p' "$0" >&2

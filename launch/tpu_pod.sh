@@ -4,8 +4,8 @@
 #   ZONE=us-central1-a DATA=gs://bucket/tfds launch/tpu_pod.sh NAME \
 #     --config=configs/dhida.py --workdir=gs://bucket/runs/a --config.data.dir=~/tfds
 #
-# The hosts share no disk: the workdir is in a bucket, and DATA is copied to ~/tfds of each. Run
-# again, the run goes on. If one host dies all end within --lost_after seconds.
+# The hosts share no disk: the workdir is in a bucket, and DATA is copied to ~/tfds of each. Started
+# again, the run continues. If one host dies, all end within --lost_after seconds.
 set -euo pipefail
 if (($# < 2)); then
   sed -n '2,8s/^# \{0,1\}//p' "$0" >&2

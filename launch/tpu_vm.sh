@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Trains one config on a TPU VM of one host (v5litepod-8, say): makes it, installs, trains, stays.
+# Trains one config on a TPU VM of one host (v5litepod-8, say), which is created if need be.
 #
 #   ZONE=us-central1-a TYPE=v5litepod-8 launch/tpu_vm.sh NAME \
 #     --config=configs/dhida.py --workdir=gs://bucket/runs/a
 #
-# Run again, it uses the TPU of that name, and the run goes on. Afterwards, or it will be billed:
+# Run again, it uses the TPU of that name and continues. To delete it, or it is billed further:
 #   gcloud compute tpus tpu-vm delete NAME --zone="$ZONE"
 set -euo pipefail
 if (($# < 2)); then

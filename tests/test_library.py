@@ -1,4 +1,4 @@
-"""`import jaxhash` for people with a loop of their own."""
+"""`import jaxhash`: what it offers, and the examples of docs/library.md."""
 
 import re
 import subprocess
@@ -51,3 +51,13 @@ def test_the_loop_of_the_guide_learns(capsys):
     exec(compile(lines, "library.md", "exec"), {"__name__": "guide"})  # noqa: S102
     before, after = map(float, capsys.readouterr().out.split())
     assert after > 2 * before
+
+
+def test_the_experiment_of_the_guide_learns(capsys, data_dir, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", data_dir)
+    monkeypatch.chdir(ROOT)
+    text = (ROOT / "docs/library.md").read_text()
+    lines = re.search(r"## The loop of the papers.*?```python\n(.*?)```", text, re.DOTALL)[1]
+    exec(compile(lines, "library.md", "exec"), {"__name__": "guide"})  # noqa: S102
+    *_, metrics, found = capsys.readouterr().out.splitlines()
+    assert "'loss'" in metrics and 0.1 < float(found) < 1

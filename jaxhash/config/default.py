@@ -29,7 +29,7 @@ def base() -> ConfigDict:
     """
     config = ConfigDict()
     config.name = "unnamed"  # of the system; part of the default workdir
-    config.seed = 0  # of the split, the weights, the order and the augmentation
+    config.seed = 0  # of the weights, the order and the augmentation
     config.devices = 0  # how many local devices share a step; 0 takes all
 
     config.data = ConfigDict()
@@ -38,6 +38,8 @@ def base() -> ConfigDict:
     # Folder of the TFDS data sets; unset: TFDS's default. For folder and manifest: your own images.
     config.data.dir = placeholder(str)
     config.data.label_separator = "|"  # between the labels of an image in a table (manifest)
+    # Of the draw of the train, query, database and held-out splits, and of the database's order.
+    config.data.split_seed = 0
     config.data.size = 224  # pixels of the network's input
     config.data.stored = 0  # pixels a side at which images of varying size are kept; 0: data.size
     # Whether images are read from disk as they are needed: auto (where they would take more than 4
@@ -46,6 +48,8 @@ def base() -> ConfigDict:
     config.data.workers = 4  # processes that read and decode images; 0: the main process
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
+    # Training images kept out of training for eval/held_out_map: a share below 1, or a number.
+    config.data.held_out = 0.0
     config.data.mean = (0.485, 0.456, 0.406)  # of each channel, pixels from 0 to 1
     config.data.std = (0.229, 0.224, 0.225)
 
@@ -56,19 +60,24 @@ def base() -> ConfigDict:
     # Nodes of the backbone by name, by pattern ("stage*"), or "last".
     config.model.attention = _choice("model.attention", name="none", nodes=("last",))
     config.model.head = _choice("model.head", name="linear")
-    config.model.weights = "none"  # none, a .safetensors file, or a Hugging Face repository
+    # none; of the backbone: a .safetensors, .pth or .pt file, or a Hugging Face repository; of the
+    # whole network: the workdir of a run, or an exported encoder.
+    config.model.weights = "none"
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 
     config.loss = _choice("loss", name="dhida")
 
     config.optim = ConfigDict()
-    config.optim.name = "rmsprop"  # rmsprop, adam or sgd
+    config.optim.name = "rmsprop"  # rmsprop, adam, adamw or sgd
     config.optim.lr = 5e-5
-    config.optim.weight_decay = 1e-5  # added to the gradient
+    config.optim.weight_decay = 1e-5  # added to the gradient; of adamw, to the step
+    config.optim.clip_norm = 0.0  # largest norm of the gradient of all weights; 0: not clipped
+    config.optim.average = 0.0  # decay of an average of the weights that is evaluated; 0: none
     config.optim.schedule = "constant"  # constant, step, cosine or one_cycle
     config.optim.drop_percent = 60.0  # of step: percent of training before lr falls to a tenth
     config.optim.warmup_percent = 30.0  # of one_cycle: percent of training in which lr rises
-    # The learning rate of each part of the network is lr times this; 0 freezes its weights.
+    # The learning rate of each part of the network is lr times this. A part with 0 is held still:
+    # no weight decay, and batch normalisation by its running statistics, which do not change.
     config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})
 
     config.train = ConfigDict()

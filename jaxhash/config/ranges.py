@@ -10,7 +10,7 @@ from jaxhash import registry
 from jaxhash.config.comparison import in_use
 from jaxhash.config.default import CHOICES
 from jaxhash.config.values import flatten
-from jaxhash.errors import UserError, nearest
+from jaxhash.errors import UserError, nearest, printable
 
 MOST = 2**31 - 1  # steps are counted in int32
 MOST_EPOCHS = 1_000_000
@@ -92,14 +92,19 @@ NAME = Range(
     lambda value: text("").holds(value) and not set(value) & {"/", "\\", "\0"},
     "a name that a folder can have",
 )
+SEED = whole(0, 2**32 - 1)
 EPOCHS = number(0, MOST_EPOCHS)
 STEPS = optional(whole(0, MOST))
 MULTIPLIER = number(0, 1_000)
+HELD_OUT = Range(
+    lambda value: number(0, 2**31).holds(value) and (value < 1 or value == int(value)),
+    "a share of the training images below 1, or a whole number of them",
+)
 
 # Options of losses, backbones, attention and heads are not here: see `_check_option`.
 RANGES: dict[str, Range] = {
     "name": NAME,
-    "seed": whole(0, 2**32 - 1),
+    "seed": SEED,
     "devices": whole(0, 65_536, ", 0 for all devices"),
     "data.name": text("the name of a data set"),
     "data.protocol": text("the name of a protocol"),
@@ -107,12 +112,14 @@ RANGES: dict[str, Range] = {
     "data.label_separator": Range(
         lambda value: isinstance(value, str) and value != "", "one or more characters"
     ),
+    "data.split_seed": SEED,
     "data.size": whole(8, 4_096, " pixels"),
     "data.stored": whole(0, 16_384, " pixels, 0 for data.size"),
     "data.stream": one_of("auto", "always", "never"),
     "data.workers": whole(0, 1_024, " processes"),
     "data.pad": whole(0, 4_096, " pixels"),
     "data.flip": TRUTH,
+    "data.held_out": HELD_OUT,
     "data.mean": each(number(0, 1), "a number from 0 to 1 for each channel, pixels from 0 to 1"),
     "data.std": each(
         number(0, 10, above=True),
@@ -124,12 +131,18 @@ RANGES: dict[str, Range] = {
     "model.attention.name": text("the name of an attention mechanism"),
     "model.attention.nodes": each(text(""), 'names of nodes, such as ("stage4",) or ("last",)'),
     "model.head.name": text("the name of a head"),
-    "model.weights": text("none, a .safetensors file, or a Hugging Face repository"),
+    "model.weights": text(
+        "none, a .safetensors, .pth or .pt file, a Hugging Face repository, or the folder of a run"
+    ),
     "model.dtype": one_of("float32", "bfloat16"),
     "loss.name": text("the name of a loss"),
-    "optim.name": named("rmsprop", "adam", "sgd"),
+    "optim.name": named("rmsprop", "adam", "adamw", "sgd"),
     "optim.lr": number(0, 1_000, above=True),
     "optim.weight_decay": number(0, 1_000),
+    "optim.clip_norm": number(0, 1e9),
+    "optim.average": Range(
+        lambda value: number(0, 1).holds(value) and value < 1, "a number from 0 to below 1"
+    ),
     "optim.schedule": named("constant", "step", "cosine", "one_cycle"),
     "optim.drop_percent": number(0, 100),
     "optim.warmup_percent": number(0, 100),
@@ -206,13 +219,15 @@ def _check_value(name: str, value: Any) -> None:
         return
     if kind.known and isinstance(value, str):
         raise UserError(f"unknown {name} {value!r}: {nearest(value, kind.known)}")
-    raise UserError(f"{name}={value}: expected {kind.expected}")
+    raise UserError(f"{name}={printable(str(value))}: expected {kind.expected}")
 
 
 def _check_module(name: str, value: str, package: str) -> None:
     module = registry.find(package, value)
     if registry.builder(package, value) is None:  # a file that builds other names than its own
-        raise UserError(f"{name}={value}: expected one of {', '.join(module.VARIANTS)}")
+        raise UserError(
+            f"{name}={printable(str(value))}: expected one of {', '.join(module.VARIANTS)}"
+        )
 
 
 def _check_option(name: str, value: Any, default: Any) -> None:
@@ -228,7 +243,7 @@ def _check_option(name: str, value: Any, default: Any) -> None:
     values = value if isinstance(value, tuple) else (value,)
     finite = all(math.isfinite(each) for each in values if isinstance(each, float))
     if not (kind.holds(value) and finite):
-        raise UserError(f"{name}={value}: expected {kind.expected}")
+        raise UserError(f"{name}={printable(str(value))}: expected {kind.expected}")
 
 
 def _of_another_module(name: str) -> bool:

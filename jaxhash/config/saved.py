@@ -24,22 +24,26 @@ def to_json(config: ConfigDict) -> str:
 def from_json(path: Path) -> ConfigDict:
     """Reads a config that a run left in its workdir, possibly with another version of jaxhash.
 
-    What did not exist then takes its default. What exists no more is ignored where the run did not
-    use it, as options of a loss that was not chosen, or had it at the default (`REMOVED`).
+    What did not exist then takes its default, or what it was then (`_as_it_was`). What exists no
+    more is ignored where the run did not use it, as options of a loss that was not chosen, or had
+    it at the default (`REMOVED`).
 
     Raises:
-      UserError: there is none, it is damaged, or the run used a setting that exists no more.
+      UserError: there is none, it cannot be read, it is damaged, or the run used a setting that
+        exists no more.
     """
     try:
         return _completed(_tuples(json.loads(path.read_text())), path)
     except FileNotFoundError:
         raise UserError(f"{path}: not found; --workdir must name the folder of a run") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); allow it") from None
     except (ValueError, TypeError, AttributeError):  # no JSON, no object, or of another type
         raise UserError(f"{path}: damaged; restore it or take another --workdir") from None
 
 
 def _completed(saved: dict[str, Any], path: Path) -> ConfigDict:
-    config, found = base(), flatten(saved)
+    config, found = base(), _as_it_was(flatten(saved))
     known, used = flatten(config), in_use(found)
     gone = {name: value for name, value in found.items() if name not in known}
     for name, value in gone.items():
@@ -55,6 +59,22 @@ def _completed(saved: dict[str, Any], path: Path) -> ConfigDict:
             if name in used:  # what is not may have become of another type since
                 raise
     return config
+
+
+def _as_it_was(found: dict[str, Any]) -> dict[str, Any]:
+    """Adds to the values of an older config what was not a value then.
+
+    Version 0.1.0 drew the splits by the seed of the run, and one's own images by a permutation.
+
+    >>> _as_it_was({"seed": 3, "data.protocol": "own"})["data.protocol"]
+    'own_permuted'
+    """
+    if "data.split_seed" in found or "seed" not in found:
+        return found
+    then = {"data.split_seed": found["seed"]}
+    if found.get("data.protocol") == "own":
+        then["data.protocol"] = "own_permuted"
+    return found | then
 
 
 def _tuples(value: Any) -> Any:

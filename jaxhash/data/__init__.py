@@ -17,7 +17,7 @@ class Data(NamedTuple):
     """A data set, split by a protocol.
 
     pool: all images. protocol: the rule. split: the train, query and database splits.
-    resident_bytes: training images that take more than this, decoded, are streamed.
+    resident_bytes: training images that take more bytes than this, decoded, are streamed.
     """
 
     pool: "Pool"
@@ -31,16 +31,15 @@ class Data(NamedTuple):
         return self.pool.labels[self.split.train]
 
 
-def build(config: Any, seed: int) -> Data:
+def build(config: Any) -> Data:
     """Loads and splits the data set that `config.data` names.
 
     Args:
-      config: the section `data` of a configuration.
-      seed: of the split.
+      config: the section `data` of a configuration; `split_seed` draws the splits.
 
     Raises:
       UserError: the data set or its protocol is unknown, the data are absent or damaged, or they do
-        not hold the images that the protocol counts on.
+        not hold the images that the protocol needs.
     """
     from jaxhash.data import datasets, protocols  # noqa: PLC0415  slow, and not for augmentation
 
@@ -48,6 +47,7 @@ def build(config: Any, seed: int) -> Data:
     resident_bytes = RESIDENT_BYTES[config.stream]
     side = config.stored or config.size
     pool = datasets.load(config.name, config.dir, side, resident_bytes, config.label_separator)
+    seed = config.split_seed
     try:
         split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)
     except UserError as error:
@@ -55,4 +55,6 @@ def build(config: Any, seed: int) -> Data:
             raise
         again = f"delete {pool.folder} to have it prepared again"
         raise UserError(f"{error}; {again}") from None
+    if config.held_out:
+        split = protocols.hold_out(split, config.held_out, pool.ids, seed, protocol.keyed)
     return Data(pool, protocol, split, resident_bytes)

@@ -15,9 +15,8 @@ from pathlib import Path
 
 from jaxhash.cli import command_line
 from jaxhash.data import copies, datasets
-from jaxhash.data.contents import printable
 from jaxhash.data.copies import Copy
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
 TIMES = (("day", 86_400), ("hour", 3_600), ("minute", 60))

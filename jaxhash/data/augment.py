@@ -1,4 +1,4 @@
-"""Pixels, inside the compiled step: uint8 in, normalised float32 out."""
+"""Augmentation and normalisation inside the compiled step: uint8 in, float32 out."""
 
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Augment(NamedTuple):
-    """How an image becomes the input of the network.
+    """Resizing, normalisation and augmentation: from uint8 pixels to the input of the network.
 
     size: height and width of the input in pixels; images are resized to it, bilinearly.
-    pad: while training, an image is padded by this many zero pixels and cut back at random.
-    flip: while training, half of the images are mirrored.
+    pad: in training, an image is padded by this many black pixels and cropped at random.
+    flip: in training, half of the images are mirrored.
     mean, std: of each channel, for pixels in [0, 1].
     """
 
@@ -40,7 +40,7 @@ class Augment(NamedTuple):
         return jax.vmap(self._distort)(keys, self.for_encoding(images))
 
     def for_encoding(self, images: jax.Array) -> jax.Array:
-        """Maps uint8 [b h w c] to float32 [b size size c], the same each time.
+        """Maps uint8 [b h w c] to float32 [b size size c], without randomness.
 
         >>> import jax.numpy as jnp
         >>> white = jnp.full((1, 4, 4, 1), 255, jnp.uint8)

@@ -101,15 +101,3 @@ def originals(root: Path, name: str, required: bool = True) -> Path:
             f"it from; jaxhash/data/sets/{name}.py says what belongs there"
         )
     return folder
-
-
-def printable(name: str) -> str:
-    """Writes a name in one line, with escapes for what cannot be printed.
-
-    >>> print(printable("a b\\n\\udce9é"))
-    a b\\n\\udce9é
-    """
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in name
-    )

@@ -1,4 +1,4 @@
-"""Data sets out of TFDS: array_record files, read without TensorFlow."""
+"""Data sets of TFDS: array_record files, read without TensorFlow."""
 
 import math
 import os
@@ -25,18 +25,19 @@ CHUNK = 2_000
 
 @dataclass(frozen=True)
 class DataSet:
-    """What a file of `jaxhash.data.sets` says of its data set.
+    """The description of a data set, by a file of `jaxhash.data.sets`.
 
     Attributes:
       tfds_name: the folder's name under `data.dir`.
       parts: the TFDS splits that are pooled.
       protocols: by name; the first is the one that papers use most.
-      contents: of a data set of our own, named "jaxhash/...": from `data.dir` to what it is
-        prepared from; None for a stock data set. Where `own`, it is given the label separator too.
+      contents: from `data.dir` to the images of a data set that jaxhash writes, named
+        "jaxhash/..."; None for a data set that TFDS prepares. Where `own`, it is given the label
+        separator too.
       channels: of the images, 1 or 3.
       from_files: whether `contents` reads files that may be corrected, so that a prepared copy is
         compared with them whenever it is loaded.
-      own: whether `data.dir` is where the user's own images lie, and not where TFDS keeps data.
+      own: whether `data.dir` is the folder of the user's images, and not that of TFDS.
     """
 
     tfds_name: str
@@ -51,10 +52,10 @@ class DataSet:
 class Pool(NamedTuple):
     """All images of a data set.
 
-    pixels: uint8 [n h w c], in memory or `StoredImages`, which are indexed alike. labels: uint8
-    [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names. class_names: l names.
-    digests: [n] digest of each image's file, 16 hexadecimal digits of its SHA-256; None where they
-    are not known, as in stock TFDS data sets. folder: of the prepared copy.
+    pixels: uint8 [n h w c], in memory or `StoredImages`, which is indexed like an array.
+    labels: uint8 [n l], 0 or 1. parts: [n] official split of each image. ids: [n] names.
+    class_names: l names. digests: [n] digest of each image's file, 16 hexadecimal digits of its
+    SHA-256; None where they are not known, as in data sets of TFDS. folder: of the prepared copy.
     """
 
     pixels: loader.Pixels
@@ -88,7 +89,7 @@ def protocol(dataset: str, name: str) -> protocols.Protocol:
 
 
 def defaults(name: str) -> dict[str, Any]:
-    """Returns what a config's `data` section holds for a data set, for `config.data.update`.
+    """Returns the values of a config's `data` section for a data set, for `config.data.update`.
 
     Its name, its first protocol, and the mean and standard deviation of its channels: those of
     ImageNet for colours, a half for grey.
@@ -113,16 +114,16 @@ def load(
     resident_bytes: float = math.inf,
     label_separator: str = "|",
 ) -> Pool:
-    """Reads a prepared data set; one of our own prepares itself first, and anew when it changes.
+    """Reads a prepared data set; one that jaxhash writes is prepared first, and when it changes.
 
     Prints how many images are left out and why, and what looks wrong in a table.
 
     Args:
       name: a file of `jaxhash.data.sets`.
-      data_dir: where TFDS data sets lie; None is TFDS's own default, `$TFDS_DATA_DIR` or
-        `~/tensorflow_datasets`. For `folder` and `manifest`, where these lie.
-      side: pixels of the height and width that images are brought to, where they differ in size.
-      resident_bytes: images that take more than this, decoded, stay on disk.
+      data_dir: folder of TFDS data sets; None is TFDS's default, `$TFDS_DATA_DIR` or
+        `~/tensorflow_datasets`. For `folder` and `manifest`, that of the user's images.
+      side: height and width in pixels that images are resized to, where they differ in size.
+      resident_bytes: images that take more bytes than this, decoded, stay on disk.
       label_separator: between the labels of an image in a table.
 
     Raises:
@@ -142,7 +143,7 @@ def load(
 
 
 def class_names(tfds_name: str, root: Path) -> list[str]:
-    """Returns the classes of a stock data set; raises UserError where it is not prepared."""
+    """Returns the classes of a data set of TFDS; raises UserError where it is not prepared."""
     folder = copies.newest(root / tfds_name)
     if folder is None:
         raise _absent(tfds_name, tfds_name, root)
@@ -150,7 +151,7 @@ def class_names(tfds_name: str, root: Path) -> list[str]:
 
 
 def examples(tfds_name: str, root: Path, split: str) -> Iterator[dict]:
-    """Goes through a split of a stock data set; its images are the bytes of their files."""
+    """Iterates over a split of a data set of TFDS; images are the bytes of their files."""
     folder = copies.newest(root / tfds_name)
     try:
         source = _source(tfds.builder_from_directory(folder), split)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash.data.contents import printable
+from jaxhash.errors import printable
 
 LIST = "skipped.txt"  # "id<tab>reason" of each image
 SHOWN = 3  # reasons that a line names

@@ -1,4 +1,4 @@
-"""The field's list files: `path 0 1 0 ...` a line, in train.txt, test.txt and database.txt."""
+"""List files as published for deep hashing: lines `path 0 1 0 ...` in train, test, database.txt."""
 
 import itertools
 import os
@@ -8,35 +8,34 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from jaxhash.data import text_files
-from jaxhash.data.contents import Absent, Contents, Entry, of_files, printable
+from jaxhash.data.contents import Absent, Contents, Entry, of_files
 from jaxhash.data.protocols import DATABASE, QUERY, TRAIN
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 ROLES = (TRAIN, QUERY, DATABASE)  # train.txt, test.txt, database.txt
 
 
 def present(folder: Path) -> bool:
-    """Says whether a folder holds any of the three lists."""
+    """Returns whether a folder has any of the three lists."""
     return any((folder / f"{role}.txt").exists() for role in ROLES)
 
 
 def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
-    """Reads the three lists; an image's part is every list that names it.
+    """Reads the three lists; the part of an image are all lists that it is in.
 
-    The labels are the last values of a line, so that a path may hold blanks; the first line tells
-    how many there are. Files are in UTF-8, or in UTF-16 with a byte-order mark.
-
-    A path is looked for under the folder, whole or without its first folders: published lists name
-    files as they lay on another machine. An image that is there cannot be a query and in the
-    database, and one that is not is left out as unreadable.
+    A path is searched under the folder, complete or without its first folders, as published lists
+    have paths of another machine. A query must not be in another list. An image that is not found
+    is left out as unreadable. The labels are the last values of a line, so that a path may hold
+    blanks; the first line gives their number. Files are in UTF-8, or in UTF-16 with a byte-order
+    mark.
 
     Args:
       folder: of the lists and, somewhere under it, the images.
       classes: names of the labels in their order; None numbers them.
 
     Raises:
-      UserError: a list is missing or in another encoding, or a line of it is damaged, comes twice
-        or contradicts another.
+      UserError: a list is missing or in another encoding, or a line is damaged, repeated or
+        contradicts another.
     """
     labels: dict[str, tuple[int, ...]] = {}
     parts: dict[str, list[str]] = {}
@@ -53,16 +52,14 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
                 raise UserError(f"{where}: {printable(path)} has other labels than in another list")
             if role in parts.setdefault(path, []):
                 raise UserError(
-                    f"{where}: {printable(path)} comes twice in this list; remove one line"
+                    f"{where}: {printable(path)} is twice in this list; remove one line"
                 )
             if QUERY in parts[path]:
                 raise UserError(
                     f"{where}: {printable(path)} is a query too (test.txt); remove it here"
                 )
             if role == QUERY and parts[path]:
-                raise UserError(
-                    f"{where}: {printable(path)} trains too (train.txt); remove it here"
-                )
+                raise UserError(f"{where}: {printable(path)} is in train.txt too; remove it here")
             parts[path].append(role)
     files = locate(folder, list(labels))
     names = classes or [f"label_{number}" for number in range(count)]
@@ -74,18 +71,18 @@ def contents(folder: Path, classes: Sequence[str] | None = None) -> Contents:
 
 
 def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) -> list[Path]:
-    """Finds the files of images, under a folder or one of the folders `among` in it.
+    """Finds the files of images, under a folder or one of its folders `among`.
 
     Args:
-      folder: where to look.
-      paths: as a list names them; their first folders may be others than here.
+      folder: to search.
+      paths: of a list; their first folders may be those of another machine.
       among: folders under `folder`.
 
     Returns:
-      a file for each path; for one that is not found, where it was expected.
+      a file for each path, which need not exist.
 
     Raises:
-      Absent: none of them is there.
+      Absent: none of them exists.
     """
     files = []
     found, base, dropped = False, folder, 0
@@ -104,7 +101,7 @@ def locate(folder: Path, paths: Sequence[str], among: Sequence[str] = (".",)) ->
         files.append(file)
     if not found:
         first = printable((*paths, "any")[0])
-        raise Absent(f"{folder}: none of the images is there, such as {first}")
+        raise Absent(f"{folder}: none of the images was found, such as {first}")
     return files
 
 

@@ -1,13 +1,13 @@
-"""Images step by step: out of memory, or off the disk and decoded ahead of their use, by grain.
+"""Images of each step: from memory, or read from disk and decoded ahead of use, by grain.
 
-Which images a step takes is a function of the step alone (`jaxhash.data.sampler`), and grain is
-given a range of steps to go through. So a stream starts at any step, and a resumed run needs no
-saved state of an iterator.
+The images of a step are a function of the step alone (`jaxhash.data.sampler`), and grain iterates
+over a range of steps. A stream can therefore start at any step, and a resumed run needs no saved
+state of an iterator.
 """
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -17,14 +17,14 @@ from tqdm import tqdm
 from jaxhash.data.images.stored import StoredImages
 from jaxhash.errors import UserError
 
-CHUNK = 500  # images at once, where all are wanted
+CHUNK = 500  # images that a thread decodes at a time, where all are read
 AHEAD = 2  # steps that each worker keeps ready
 Pixels = np.ndarray | StoredImages
 
 
 def read(
     pixels: Pixels, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Yields the images of each step.
 
     Args:
@@ -45,11 +45,11 @@ def read(
         for step in steps:
             yield pixels[index(step)]
         return
-    import grain  # noqa: PLC0415  slow, and sets that fit in memory have no use for it
+    import grain  # noqa: PLC0415  slow, and not needed for images in memory
     from absl import flags  # noqa: PLC0415
 
     if not flags.FLAGS.is_parsed():
-        flags.FLAGS.mark_as_parsed()  # grain reads flags of its own; without main nobody parsed any
+        flags.FLAGS.mark_as_parsed()  # grain reads flags of absl, also where no main parsed any
     threads = 1 if workers else _threads()
     dataset = (
         grain.MapDataset.range(steps.start, steps.stop)
@@ -71,7 +71,7 @@ def read(
 
 
 def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.ndarray:
-    """Returns images [b] as an array in memory, [b h w c].
+    """Returns the images at positions [b] as an array in memory, [b h w c].
 
     >>> take(np.zeros((3, 2, 2, 1), np.uint8), np.array([2, 0])).shape
     (2, 2, 2, 1)
@@ -85,7 +85,7 @@ def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.nda
         images[part] = pixels[positions[part]]
 
     starts = range(0, len(positions), CHUNK)
-    with ThreadPoolExecutor(_threads()) as threads:  # decoding runs outside of Python's lock
+    with ThreadPoolExecutor(_threads()) as threads:  # decoding releases Python's lock
         done = threads.map(decode, starts)
         for _ in tqdm(done, title, total=len(starts), leave=False, disable=None):
             pass
@@ -100,9 +100,9 @@ def _images(pixels: StoredImages, index: Callable, step: int) -> np.ndarray | st
     try:
         return pixels[index(int(step))]
     except UserError as error:
-        return str(error)  # an exception would come out of another process as something else
+        return str(error)  # grain would raise another exception in the parent process
 
 
 def _leave_signals_to_the_parent(worker: int, count: int) -> None:
     del worker, count
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to every process

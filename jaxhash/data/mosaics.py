@@ -1,4 +1,4 @@
-"""Images with several labels, made of images with one: four of them, two by two."""
+"""Mosaics: images with several labels, each made of four images with one label."""
 
 import io
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ MOST_CLASSES = 3
 def draw(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     """Draws the four images of each mosaic.
 
-    A mosaic shows one, two or three classes, as often each, so that about a third of all pairs of
-    mosaics of ten classes share a label; with four images drawn freely nearly all would. An image
-    may be in several mosaics.
+    A mosaic has one, two or three classes with equal probability, so that of ten classes about a
+    third of all pairs of mosaics share a label; with four images drawn at random nearly all would.
+    An image may be in several mosaics.
 
     Args:
       classes: [n] of the images.
-      count: how many mosaics.
+      count: the number of mosaics.
       seed: of the draw.
 
     Returns:
@@ -30,7 +30,7 @@ def draw(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     >>> draw(np.arange(40) % 10, 2).shape
     (2, 4)
     """
-    # RandomState's streams are frozen for ever.
+    # NumPy keeps RandomState's streams as they are; those of default_rng may change.
     random = np.random.RandomState(seed)
     known = np.unique(classes)
     members = {label: np.flatnonzero(classes == label) for label in known}
@@ -44,12 +44,12 @@ def draw(classes: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
 
 
 def entries(pixels: Pixels, classes: np.ndarray, count: int) -> Iterator[Entry]:
-    """Makes mosaics, labelled with all classes that they show.
+    """Makes mosaics, with the labels of all their images.
 
     Args:
       pixels: uint8 [n h w] or [n h w c].
       classes: [n].
-      count: how many.
+      count: the number of mosaics.
 
     >>> entry = next(entries(np.zeros((30, 2, 2), np.uint8), np.arange(30) % 3, 1))
     >>> entry.id, Image.open(io.BytesIO(entry.image)).size

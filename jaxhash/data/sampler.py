@@ -1,6 +1,6 @@
-"""The order of training: which image comes at which step, a function of the seed alone.
+"""The order of training images: a function of the seed and the step.
 
-Nothing but the step is needed to go on from any point.
+A run therefore resumes at any step without a saved position.
 """
 
 import functools
@@ -54,10 +54,10 @@ def build(name: str, seed: int, labels: np.ndarray, batch_size: int) -> Order:
 
 
 def shuffled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
-    """Names the images of one step: each epoch is a fresh permutation, cut into whole batches.
+    """Returns the images of one step: each epoch is a new permutation, cut into whole batches.
 
-    The permutation is drawn from the seed and the epoch's number; the few images that are left over
-    differ each time.
+    The permutation is drawn from the seed and the epoch's number; the remainder that fills no
+    batch differs between epochs.
 
     >>> shuffled(7, step=0, size=4, batch_size=2).shape
     (2,)
@@ -70,11 +70,11 @@ def shuffled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
 def class_balanced(
     seed: int, step: int, members: tuple[np.ndarray, ...], batch_size: int
 ) -> np.ndarray:
-    """Names the images of one step, as many of each class, class by class in turn.
+    """Returns the images of one step, as many of each class, classes taking turns.
 
-    DAH (section III-C) sets batches of twice the number of classes, so that nearly every pair of
-    classes meets; here each class comes exactly batch_size / classes times. Each epoch permutes
-    every class anew; a class with fewer images than others starts again within the epoch.
+    DAH (section III-C) has batches of twice the number of classes, so that they contain nearly
+    every pair of classes; here each class has exactly batch_size / classes images in a batch. Each
+    epoch permutes every class anew; a smaller class is repeated within the epoch.
 
     Args:
       seed: of the run.
@@ -93,12 +93,12 @@ def class_balanced(
     order = _permutation(seed, epoch, size)
     drawn = []
     for positions in members:
-        # The order among one class's images that a permutation of all images gives.
+        # A permutation of all images orders those of one class.
         own = positions[np.argsort(order[positions])]
         drawn.append(own[places % len(own)])
     return np.stack(drawn, axis=1).reshape(-1).astype(np.int32)
 
 
-@functools.lru_cache(maxsize=1)  # every step of an epoch asks for the same one
+@functools.lru_cache(maxsize=1)  # the same one for every step of an epoch
 def _permutation(seed: int, epoch: int, size: int) -> np.ndarray:
     return np.random.RandomState([seed, epoch]).permutation(size)

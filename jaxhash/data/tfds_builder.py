@@ -13,9 +13,9 @@ import tensorflow_datasets as tfds
 from tqdm import tqdm
 
 from jaxhash.data import left_out
-from jaxhash.data.contents import Contents, Entry, printable
+from jaxhash.data.contents import Contents, Entry
 from jaxhash.data.images import decoder
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 RECORD = "made_from.json"  # the data set's name and source
 DIGEST = 16  # hexadecimal digits that are kept of an image file's SHA-256

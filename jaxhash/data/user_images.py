@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxhash.data.contents import Contents, Entry, digest, printable
+from jaxhash.data.contents import Contents, Entry, digest
 from jaxhash.data.protocols import Protocol
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
-# A tenth of all images are queries; all others are the training set and the database.
-PROTOCOLS = {"own": Protocol(None, None, database="train", counts=None, query_share=0.1)}
+# A tenth of all images are queries; all others are the training set and the database. own_permuted
+# is how jaxhash 0.1.0 drew them, for runs that it began.
+PROTOCOLS = {
+    "own": Protocol(None, None, database="train", counts=None, query_share=0.1, keyed=True),
+    "own_permuted": Protocol(None, None, database="train", counts=None, query_share=0.1),
+}
 
 
 def contents(

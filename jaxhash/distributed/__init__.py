@@ -1,1 +1,1 @@
-"""Devices and processes: the mapped step, and the joining of processes that share a run."""
+"""Devices and processes: the mapped step, and several processes that share a run."""

@@ -1,8 +1,8 @@
-"""Devices: the only file that knows of them. A step is written for one replica and mapped here.
+"""Replication over devices: the mapped step, replicating, sharding, gathering. Only here is pmap.
 
-Where several processes share a run (`jaxhash.distributed.processes.joined`), each has devices of
-its own, and the replicas are those of all: first the devices of process 0, then those of process 1,
-and so on. Every process calls the same methods in the same order.
+Where several processes share a run (`jaxhash.distributed.processes.joined`), each has its own
+devices, and the replicas are those of all: first the devices of process 0, then those of process 1,
+and so on. Every process must call the same methods in the same order.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ AXIS = "replica"
 
 
 class Replicas:
-    """The devices that share the work of a step, of all processes of the run.
+    """The devices over which a step is mapped, of all processes of the run.
 
     Attributes:
       processes: how many processes share the run.
-      primary: whether this process is the one that writes and speaks for all.
+      primary: whether this is process 0, which writes files and prints.
     """
 
     def __init__(self, count: int = 0):
@@ -33,12 +33,12 @@ class Replicas:
         owned = [jax.local_devices(process_index=i) for i in range(self.processes)]
         fewest, most = min(map(len, owned)), max(map(len, owned))
         if fewest < most:
-            raise UserError(f"processes have {fewest} to {most} devices; each needs as many")
+            raise UserError(f"processes have {fewest} to {most} devices; each must have as many")
         if count > fewest:
             raise UserError(f"devices={count}: this machine has {fewest}; devices=0 takes all")
         owned = [devices[: count or fewest] for devices in owned]
         self._local = owned[self._process]
-        self._all = sum(owned, [])
+        self._all = [device for devices in owned for device in devices]
         self._sharding = NamedSharding(Mesh(np.array(self._all), (AXIS,)), PartitionSpec(AXIS))
         self._join = self.map(gather_columns)
 
@@ -48,15 +48,16 @@ class Replicas:
     def map(self, step: Callable, *, donate: tuple[int, ...] = ()) -> Callable:
         """Maps a step of one replica over the devices, under the axis name `AXIS`.
 
-        Every argument has this process's devices as its leading axis; those in `donate` give up
-        their memory.
+        Every argument has this process's devices as its leading axis; the buffers of those in
+        `donate` are reused for the results.
         """
         return jax.pmap(step, AXIS, devices=self._all, donate_argnums=donate)
 
     def replicate(self, tree: Any) -> Any:
-        """Puts a copy of every leaf on every device: [...] becomes [d ...].
+        """Copies every leaf to every device: [...] becomes [d ...].
 
-        In the sharding that a mapped step returns, or its second call would compile once more.
+        The sharding is that of a mapped step's results: with another, the second call of the step
+        would compile it again.
         """
 
         def copies(x: Any) -> jax.Array:
@@ -67,14 +68,14 @@ class Replicas:
         return jax.tree.map(copies, tree)
 
     def share(self, count: int) -> slice:
-        """Says which rows of a global batch of `count` are for the devices of this process."""
+        """Returns which rows of a global batch of `count` are for the devices of this process."""
         own = count // self.processes
         return slice(self._process * own, (self._process + 1) * own)
 
     def shard(self, tree: Any) -> Any:
         """Splits this process's rows of every leaf over its devices: [b ...] to [d b/d ...].
 
-        Of one process these are all rows, of several those that `share` says.
+        The rows of one process are all rows, of several those that `share` returns.
         """
         d = len(self._local)
         return jax.tree.map(lambda x: np.asarray(x).reshape(d, -1, *x.shape[1:]), tree)
@@ -82,7 +83,7 @@ class Replicas:
     def first(self, tree: Any) -> Any:
         """Copies the first replica's value of every leaf to the host: [d ...] becomes [...].
 
-        A copy, so that a later step may take over the device's memory.
+        A copy, as a later step may reuse the device's buffer.
         """
         return jax.tree.map(lambda x: np.array(x.addressable_shards[0].data)[0], tree)
 
@@ -93,7 +94,7 @@ class Replicas:
         return self.first(self._join(tree))
 
     def check_batch(self, batch_size: int) -> None:
-        """Raises UserError where a global batch cannot be shared out evenly."""
+        """Raises UserError where a global batch cannot be divided evenly."""
         if batch_size % len(self):
             raise UserError(
                 f"train.batch_size={batch_size} cannot be shared by {len(self)} devices"
@@ -107,8 +108,8 @@ class Replicas:
 def gather_columns(tree: Any) -> Any:
     """Inside a mapped step: joins every replica's rows, [b/d ...] to the global batch [b ...].
 
-    Differentiable: a gradient that arrives at the global batch goes back to the replica whose rows
-    they are, so that pairs across replicas teach both sides.
+    Differentiable: the gradient of a row of the global batch is returned to its replica, so that a
+    pair across replicas has a gradient on both sides.
     """
     return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), tree)
 

@@ -1,4 +1,4 @@
-"""Where a network looks: the attention maps of a model, over given images."""
+"""Attention maps of a network for given images: computed, and drawn over them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -24,11 +24,11 @@ PICTURE = "attention.png"
 def compute(
     model: HashModel, variables: dict, augment: Augment, pixels: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Computes how much each position counts, at each node where attention stands.
+    """Computes the weight of each position, at each node with attention.
 
-    Position attention (ida, danet) shows how much a position is attended to on average; a gate over
-    positions (cbam, triplet) itself; a gate over channels (se, cab) the strength of what it lets
-    through.
+    Of position attention (ida, danet) it is how much a position is attended to on average; of a
+    gate over positions (cbam, triplet) the gate; of a gate over channels (se, cab) the mean of the
+    absolute values of its output.
 
     Args:
       model: the network.
@@ -39,20 +39,19 @@ def compute(
     Returns:
       {node: [n h' w']}, in the order of the network; empty where it has no attention.
     """
-
     step = jax.jit(partial(attention_step, model=model, augment=augment))
-    maps = step(variables, jnp.asarray(pixels))  # out of a compiled step in alphabetical order
+    maps = step(variables, jnp.asarray(pixels))  # jit returns dictionaries in alphabetical order
     return {node: np.asarray(maps[node]) for node in model.attention if node in maps}
 
 
-def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> None:
-    """Draws attention maps over pictures; of many nodes, four that are spread evenly.
+def draw(path: Path, title: str, pictures: Sequence[np.ndarray] | np.ndarray, maps: dict) -> None:
+    """Draws attention maps over pictures, of at most four nodes, evenly spaced.
 
     Args:
       path: of the PNG.
-      title: above the picture.
+      title: of the figure.
       pictures: uint8 [h w c], of any size.
-      maps: what `compute` returned for them.
+      maps: as returned by `compute`.
     """
     chosen = np.linspace(0, len(maps) - 1, min(len(maps), SHOWN_NODES)).round().astype(int)
     nodes = [list(maps)[i] for i in chosen]
@@ -60,7 +59,7 @@ def draw(path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict) -> 
 
 
 def explain_checkpoint(folder: str | Path, images: Sequence[str]) -> Path:
-    """Draws the attention maps of a trained run over images, as `attention.png` in its folder.
+    """Draws the attention maps of a trained run over images, into `attention.png` of its folder.
 
     Args:
       folder: the workdir of the run.

@@ -22,7 +22,7 @@ def encode(
     title: str | None = "encode",
     workers: int = 0,
 ) -> np.ndarray:
-    """Encodes images of any number; the last batch is filled up and cut back.
+    """Encodes any number of images; the last batch is padded, and its codes are cut back.
 
     Args:
       step: `steps.encode_step`, mapped over the replicas.
@@ -39,7 +39,7 @@ def encode(
     batch_size = -(-batch_size // len(replicas)) * len(replicas)
     steps = range(-(-len(pixels) // batch_size))
     codes = []
-    quiet = None if title and replicas.primary else True  # None: unless somebody watches
+    quiet = None if title and replicas.primary else True  # None: off where there is no terminal
     own = partial(_rows, batch_size=batch_size, share=replicas.share(batch_size), of=len(pixels))
     batches = loader.read(pixels, own, steps, workers)
     with contextlib.closing(batches):
@@ -49,7 +49,7 @@ def encode(
 
 
 def _rows(step: int, batch_size: int, share: slice, of: int) -> np.ndarray:
-    """Numbers one process's images of a batch; the last is filled up from the beginning."""
+    """Returns one process's image numbers of a batch; the last batch is padded with the first."""
     return np.arange(step * batch_size, (step + 1) * batch_size)[share] % of
 
 
@@ -58,8 +58,7 @@ def compiled(encoder: ImageEncoder, batch_size: int) -> Callable[[np.ndarray], n
 
     Args:
       encoder: the network, from a checkpoint or exported.
-      batch_size: images a call of the device; fewer are filled up, so it is compiled once a size of
-        image.
+      batch_size: images a call; fewer are padded, so that it is compiled once for each image size.
 
     Returns:
       a function of uint8 [n h w c] to uint8 [n ceil(k/8)].

@@ -1,4 +1,4 @@
-"""A trained network on its own, without the data set that it was trained on."""
+"""A trained network, opened without the data set that it was trained on."""
 
 import hashlib
 import json
@@ -18,43 +18,52 @@ from jaxhash.encoders.exported import NOTES, Exported
 from jaxhash.errors import UserError
 from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
-from jaxhash.runs import workdir
+from jaxhash.runs import dataset, workdir
 from jaxhash.runs.checkpoints import Checkpoints
 
 
 class ImageEncoder(Protocol):
-    """What search needs of a network: an `Encoder` from a checkpoint, or an `Exported` one.
+    """The interface that search uses: an `Encoder` from a checkpoint, or an `Exported` one."""
 
-    Attributes:
-      variables: its weights, a tree of arrays on the host.
-      bits: k.
-      size, channels: of the images that it is given, uint8 [b size size channels].
-      nodes: where attention shows where it looks, in the order of the network.
-      data_dir: where the data sets lie that it was trained on, where that is known.
-    """
+    @property
+    def variables(self) -> dict:
+        """Returns its weights, a tree of arrays on the host."""
 
-    variables: dict
-    bits: int
-    size: int
-    channels: int
-    nodes: tuple[str, ...]
-    data_dir: str | None
+    @property
+    def bits(self) -> int:
+        """Returns k."""
+
+    @property
+    def size(self) -> int:
+        """Returns height and width of the images that it takes, uint8 [b size size channels]."""
+
+    @property
+    def channels(self) -> int:
+        """Returns the channels of the images that it takes."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Returns the nodes that have an attention map, in the order of the network."""
+
+    @property
+    def data_dir(self) -> str | None:
+        """Returns `data.dir` of the run, where that is known."""
 
     def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
         """Computes packed codes [b ceil(k/8)] of images: a pure function, a step of one replica."""
 
     def attend(self, variables: dict, pixels: jax.Array) -> dict[str, jax.Array]:
-        """Computes {node: [b h' w']}, how much each position counts: a pure function."""
+        """Computes {node: [b h' w']}, the weight of each position: a pure function."""
 
     def identity(self) -> str:
-        """Names the codes of this network, the same from its checkpoint and exported."""
+        """Returns an identifier of its codes, the same from its checkpoint and exported."""
 
 
 def open_encoder(folder: str | Path) -> ImageEncoder:
     """Opens a trained network: the workdir of a run, or what `jaxhash.export` made of one.
 
     Raises:
-      UserError: there is no such folder, it is neither, or what it holds is damaged.
+      UserError: there is no such folder, it is neither, or its content is damaged.
     """
     folder = Path(folder).expanduser()
     exported = (folder / NOTES).exists() and not (folder / workdir.CONFIG).exists()
@@ -62,10 +71,10 @@ def open_encoder(folder: str | Path) -> ImageEncoder:
 
 
 class Encoder(NamedTuple):
-    """What is needed to turn images into codes.
+    """A network with its weights, and how images become its input.
 
-    config: of the run. model: the network. variables: its weights, on the host. augment: how images
-    become its input. step: when the weights were kept.
+    config: of the run. model: the network. variables: its weights, on the host; the average where
+    the run has one. augment: how images become its input. step: of the checkpoint.
     """
 
     config: ConfigDict
@@ -89,11 +98,10 @@ class Encoder(NamedTuple):
             raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints:
             state = checkpoints.read()
-        variables = {name: state[name] for name in ("params", "batch_stats")}
-        classifier = variables["params"]["head"].get("classifier")
-        labels = classifier["kernel"].shape[1] if classifier else 0
-        network, step = hash_network.build(config.model, labels), int(state["step"])
-        return cls(config, network, variables, augmentation.build(config.data), step)
+        kept = state.get("average", state)
+        variables = {name: kept[name] for name in ("params", "batch_stats")}
+        network = hash_network.build(config.model, _count_labels(folder, variables))
+        return cls(config, network, variables, augmentation.build(config.data), int(state["step"]))
 
     @property
     def bits(self) -> int:
@@ -112,12 +120,12 @@ class Encoder(NamedTuple):
 
     @property
     def data_dir(self) -> str | None:
-        """Returns where the data set lay that it was trained on; None for TFDS's own place."""
+        """Returns `data.dir` of the run; None for TFDS's default."""
         return self.config.data.dir
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """Lists the nodes of the backbone where attention shows where it looks."""
+        """Lists the nodes of the backbone that have an attention map."""
         image = jax.ShapeDtypeStruct((1, self.size, self.size, self.channels), jnp.uint8)
         shown = jax.eval_shape(self.attend, self.variables, image)
         return tuple(node for node in self.model.attention if node in shown)
@@ -131,11 +139,11 @@ class Encoder(NamedTuple):
         return steps.attention_step(variables, pixels, model=self.model, augment=self.augment)
 
     def identity(self) -> str:
-        """Names the codes of this network: another's, or those after more training, differ.
+        """Returns an identifier of the codes, which changes with the weights and the config.
 
         Returns:
-          name-bits@step-digest; the digest is of all that makes a code from an image: the weights,
-          the network's configuration, and how pixels become its input.
+          name-bits@step-digest; the digest covers all that determines a code: the weights, the
+          configuration of the network, and how pixels become its input.
         """
         config = self.config
         made_by = json.dumps([config.model.to_dict(), self.augment], sort_keys=True, default=list)
@@ -145,3 +153,13 @@ class Encoder(NamedTuple):
             digest.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
             digest.update(array.view(np.uint8).data)
         return f"{config.name}-{config.model.bits}@{self.step}-{digest.hexdigest()[:12]}"
+
+
+def _count_labels(folder: Path, variables: dict) -> int:
+    """Returns how many labels the data of a run have, by which its head was built."""
+    kept = dataset.read(folder)
+    if kept is not None:
+        return len(kept.classes)
+    # A workdir of version 0.1, whose only head with parameters for labels has this layer.
+    classifier = variables["params"]["head"].get("classifier")
+    return classifier["kernel"].shape[1] if classifier else 0

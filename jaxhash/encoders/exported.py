@@ -1,7 +1,7 @@
-"""An exported encoder, read without Flax and without the code that trained it.
+"""An exported encoder, which is read without Flax and without the code that trained it.
 
-`read_weights` and `load` need jax, numpy and flatbuffers (with which `jax.export` reads), and no
-jaxhash: every exported encoder's README.md shows them, so that people need not install it.
+`read_weights` and `load` need jax, numpy and flatbuffers (used by `jax.export`), and not jaxhash:
+the README.md of every exported encoder contains them.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ def load(folder: str | Path) -> Callable[[np.ndarray], np.ndarray]:
 
 
 class Exported(NamedTuple):
-    """An exported encoder with its notes, checked: a `jaxhash.encoders.encoder.ImageEncoder`.
+    """An exported encoder, checked: a `jaxhash.encoders.encoder.ImageEncoder`.
 
     model: identifies the network, as its checkpoint does. bits: k. size, channels: of the images,
     uint8 [b size size channels]. variables: the weights by name. program: as `jax.export` reads it.
@@ -64,15 +64,21 @@ class Exported(NamedTuple):
     variables: dict[str, np.ndarray]
     program: export.Exported
 
-    nodes = ()  # only codes are exported, no attention maps
-    data_dir = None
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Returns (): only codes are exported, no attention maps."""
+        return ()
+
+    @property
+    def data_dir(self) -> None:
+        """Returns None: an exported encoder does not know its data set."""
 
     @classmethod
     def load(cls, folder: str | Path) -> "Exported":
-        """Reads what `python -m jaxhash.export` wrote.
+        """Reads a folder written by `python -m jaxhash.export`.
 
         Raises:
-          UserError: there is no such folder, it is no exported encoder, or one of its files is
+          UserError: there is no such folder, it is not an exported encoder, or one of its files is
             missing, damaged, or of another version.
         """
         folder = Path(folder).expanduser()
@@ -84,11 +90,12 @@ class Exported(NamedTuple):
         except Exception as error:
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise UserError(
-                f"{folder / PROGRAM}: written by jax {notes['jax']}, not understood by jax "
-                f"{jax.__version__} ({reason}); export the run again with this one"
+                f"{folder / PROGRAM}: written by jax {notes['jax']}, which cannot be read by jax "
+                f"{jax.__version__} ({reason}); export the run again with this version"
             ) from error
-        numbers = (notes[name] for name in ("bits", "size", "channels"))
-        return cls(notes["model"], *numbers, read_weights(folder / WEIGHTS), program)
+        bits, size, channels = (notes[name] for name in ("bits", "size", "channels"))
+        weights = read_weights(folder / WEIGHTS)
+        return cls(notes["model"], bits, size, channels, weights, program)
 
     def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
         """Encodes uint8 images [b size size channels] to packed bits [b ceil(k/8)].
@@ -110,7 +117,7 @@ class Exported(NamedTuple):
         return {}
 
     def identity(self) -> str:
-        """Names the codes of this network: `Encoder.identity` of the checkpoint it came from."""
+        """Returns the identifier of its codes: `Encoder.identity` of its checkpoint."""
         return self.model
 
 
@@ -123,7 +130,7 @@ def _notes(folder: Path) -> dict:
         notes = json.loads((folder / NOTES).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(
-            f"{folder}: no exported encoder, there is no {NOTES}; make one with python -m "
+            f"{folder}: not an exported encoder, it has no {NOTES}; make one with python -m "
             "jaxhash.export"
         ) from None
     except (OSError, ValueError):

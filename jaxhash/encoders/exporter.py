@@ -1,4 +1,4 @@
-"""The folder that a trained network is exported to: program, weights, notes, model card."""
+"""Export of a trained network into a folder: program, weights, metadata, model card."""
 
 import contextlib
 import hashlib
@@ -18,20 +18,20 @@ from safetensors.numpy import save
 from jaxhash.encoders import exported, model_card
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
+from jaxhash.models.hash_network import HashModel
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 
 
 def export_encoder(workdir: str | Path, out: str | Path) -> Path:
-    """Writes the newest checkpoint of a run as an exported encoder, whole or not at all.
+    """Exports the newest checkpoint of a run, completely or not at all.
 
-    The weights lie beside the program and not in it. What is compiled is then the checkpoint's own
-    step, where XLA would work out parts of it beforehand from constants, and round otherwise; and
-    any reader of safetensors finds them by name.
+    The weights are arguments of the program and not constants in it, of which XLA would compute
+    parts while it compiles, with other rounding; and any reader of safetensors can read them.
 
     Args:
       workdir: of the run.
-      out: the folder to make; it must not exist, or be empty.
+      out: the folder to make; it must not exist, or must be empty.
 
     Returns:
       `out`.
@@ -41,13 +41,13 @@ def export_encoder(workdir: str | Path, out: str | Path) -> Path:
     """
     workdir, out = Path(workdir).expanduser(), Path(out).expanduser()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out={out}: is there already; give another, or delete it first")
+        raise UserError(f"--out={out}: exists already; give another, or delete it first")
     encoder = Encoder.from_checkpoint(workdir)
     try:
         out.absolute().parent.mkdir(parents=True, exist_ok=True)
         with _whole(out.absolute()) as unfinished:
             _write(encoder, workdir, unfinished)
-    except (OSError, SafetensorError) as error:  # the latter of a full disk, too
+    except (OSError, SafetensorError) as error:  # the latter also of a full disk
         reason = getattr(error, "strerror", None) or error
         raise UserError(f"--out={out}: cannot be written ({reason})") from None
     return out
@@ -58,10 +58,10 @@ def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
 
     Args:
       encoder: the network.
-      platforms: that it shall run on; none of them need be here.
+      platforms: to export for; this machine need not have them.
 
     Returns:
-      what `jax.export.deserialize` reads: StableHLO without weights, for any b.
+      StableHLO without weights, for any b, as read by `jax.export.deserialize`.
     """
     named, structure = weights(encoder), jax.tree.structure(encoder.variables)
 
@@ -73,14 +73,43 @@ def program(encoder: Encoder, platforms: tuple[str, ...] = PLATFORMS) -> bytes:
     (batch,) = symbolic_shape("b")
     size = (batch, encoder.size, encoder.size, encoder.channels)
     images = jax.ShapeDtypeStruct(size, jnp.uint8)
-    frames = jax.config.jax_traceback_in_locations_limit
-    # Otherwise each operation names the file that it comes from, with the folders of this machine.
+    frames = jax.config.jax_traceback_in_locations_limit  # type: ignore[attr-defined]
+    # Otherwise each operation holds the path of its source file on this machine.
     jax.config.update("jax_traceback_in_locations_limit", 0)
     try:
         made = export(jax.jit(encode), platforms=platforms)(shapes, images)
         return bytes(made.serialize())
     finally:
         jax.config.update("jax_traceback_in_locations_limit", frames)
+
+
+def check_batch_size_is_free(model: HashModel, variables: dict, image: tuple[int, ...]) -> None:
+    """Refuses a network that could be trained, but not exported for batches of any size.
+
+    Args:
+      model: the network.
+      variables: their shapes.
+      image: [h w c] of its input.
+
+    Raises:
+      UserError: the network computes with the number of images as if it were known, as in `len(x)`.
+    """
+
+    def trace(*batch) -> None:
+        images = jax.ShapeDtypeStruct((*batch, *image), jnp.float32)
+        jax.eval_shape(lambda variables, x: model.apply(variables, x), variables, images)
+
+    try:
+        trace(*symbolic_shape("b"))
+    except UserError:
+        raise
+    except Exception as error:
+        trace(1)  # raises where the network is wrong for other reasons
+        reason = str(error).partition("\n")[0]
+        raise UserError(
+            f"model: the network cannot be exported for any number of images ({reason}); for "
+            "images x use x.shape[0] in place of len(x), and no int() or comparison of it"
+        ) from error
 
 
 def weights(encoder: Encoder) -> dict:
@@ -93,7 +122,7 @@ def weights(encoder: Encoder) -> dict:
 
 def _write(encoder: Encoder, workdir: Path, folder: Path) -> None:
     (folder / exported.PROGRAM).write_bytes(program(encoder))
-    # Not by `save_file`, whose files nobody else may read.
+    # Not by `save_file`, whose files only their owner can read.
     (folder / exported.WEIGHTS).write_bytes(save(weights(encoder)))
     notes = {
         "format": exported.FORMAT,
@@ -114,9 +143,9 @@ def _write(encoder: Encoder, workdir: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _whole(folder: Path) -> Iterator[Path]:
-    """Gives a folder to write into, that takes its real name when all is there."""
+    """Yields a folder to write into, which is renamed to `folder` when it is complete."""
     unfinished = folder.with_name(f".{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # of an export that was killed
+    shutil.rmtree(unfinished, ignore_errors=True)  # left by an export that was killed
     unfinished.mkdir()
     try:
         yield unfinished

@@ -1,4 +1,4 @@
-"""The model card of an exported encoder: what it was trained on, what was measured, how to load."""
+"""The model card of an exported encoder: training data, measured numbers, how to load it."""
 
 import inspect
 from importlib.resources import files
@@ -13,7 +13,7 @@ from jaxhash.runs import provenance, workdir
 from jaxhash.runs.results import read
 
 TEMPLATE = "model_card.md"
-SHOWN = {  # of results.json, with the words of the table
+SHOWN = {  # keys of results.json, and rows of the table
     "map_index": "mAP, ties broken by place in the database",
     "precision_at_radius_2": "precision within Hamming radius 2",
     "recall_at_radius_2": "recall within Hamming radius 2",
@@ -24,19 +24,19 @@ def write(encoder: Encoder, folder: Path) -> str:
     """Writes the card.
 
     Args:
-      encoder: what was exported.
-      folder: the workdir that it came from, with results.json where it was measured.
+      encoder: the exported network.
+      folder: its workdir, with results.json where it was measured.
 
     Returns:
-      Markdown, with the header that model hubs read.
+      Markdown, with the header of a model hub.
 
     Raises:
-      UserError: results.json is there, but damaged.
+      UserError: results.json is damaged.
     """
     config, results = encoder.config, None
     if (folder / workdir.RESULTS).exists():
         results = read([folder])[0].results
-        if results["steps"] != encoder.step:  # trained further since, or not to the end
+        if results["steps"] != encoder.step:  # of another checkpoint
             results = None
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = (files("jaxhash.encoders") / TEMPLATE).read_text(encoding="utf-8")
@@ -63,13 +63,13 @@ def loader() -> str:
 
 
 def _weights(config: ConfigDict) -> str:
-    """Names the initial weights; of a file not its folders, which concern nobody else."""
+    """Returns the name of the initial weights; of a file without its folder, it may be private."""
     name = config.model.weights
     return Path(name).name if name.endswith(".safetensors") else name
 
 
 def _numbers(results: dict) -> list[tuple[str, str]]:
-    """Lists what was measured, in words and figures."""
+    """Lists what was measured, as rows of the table."""
     at = f"@{results['map_at']:,}" if results.get("map_at") else ""
     ends = results.get("map_interval")
     interval = f" [{ends[0]:.4f}, {ends[1]:.4f}]" if ends else ""

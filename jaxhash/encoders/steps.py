@@ -1,4 +1,4 @@
-"""The steps of a trained network, pure functions: images to codes, images to attention maps."""
+"""Pure functions of a trained network: images to codes, images to attention maps."""
 
 import jax
 import jax.numpy as jnp
@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxhash.data.augment import Augment
 from jaxhash.models.attention import MAPS
 from jaxhash.models.hash_network import HashModel
+from jaxhash.models.heads import Outputs
 
 
 def encode_step(
@@ -15,17 +16,19 @@ def encode_step(
 
     A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
     """
-    u = model.apply(variables, augment.for_encoding(pixels), train=False).u
+    outputs = model.apply(variables, augment.for_encoding(pixels), train=False)
+    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
+    u = outputs.u
     return jnp.packbits(u >= 0, axis=-1)
 
 
 def attention_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> dict[str, jax.Array]:
-    """Shows where the network looks in uint8 images [b h w c]; see `attention_maps`.
+    """Computes the attention maps of uint8 images [b h w c]; see `attention_maps`.
 
     Returns:
-      {node: [b h' w']}, how much each position counts; compiled, in alphabetical order.
+      {node: [b h' w']}, the weight of each position; when compiled, in alphabetical order.
     """
     x = augment.for_encoding(pixels)
     maps = model.apply(variables, x, train=False, mutable=[MAPS])[1].get(MAPS, {})

@@ -114,9 +114,9 @@ def train(
     waiting = dict.fromkeys(runs, 0)  # polls since each was last in the queue
     with Stopping() as stop:
         while waiting and not stop.came:
-            there = queued()
+            seen = queued()
             for run in list(waiting):
-                gone = there is not None and ids[run.name] not in there
+                gone = seen is not None and ids[run.name] not in seen
                 waiting[run] = waiting[run] + 1 if gone else 0
                 if run.finished():
                     progress.ended(run, "")

@@ -1,7 +1,7 @@
-"""Objectives, one paper a file.
+"""Losses, one method a file.
 
 A file has `build(**options) -> HashLoss`, and is found by its name: `loss.name` of a config. The
-options of `build`, with their defaults, stand in the config under that name, as `loss.dhida.gamma`.
+options of `build`, with their defaults, are in the config under that name, as `loss.dhida.gamma`.
 """
 
 from collections.abc import Callable
@@ -13,39 +13,42 @@ from jaxhash import registry
 
 
 class Codes(NamedTuple):
-    """What a loss sees of some images: the rows of one replica, or the columns of all.
+    """Outputs and labels of images: the rows of one replica, or the columns of all.
 
     u: [b k] outputs of the hash layer.
     labels: [b l] 0 or 1, several 1s where an image has several labels.
-    index: [b] which training image each is, from 0.
+    index: [b] number of each training image, from 0.
     logits: [b l] of the head's classifier, or None.
     """
 
     u: jax.Array
     labels: jax.Array
-    index: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # not the method of tuples
     logits: jax.Array | None = None
 
 
 class Task(NamedTuple):
-    """What a loss may know before it sees a code.
+    """What a loss is initialised with.
 
     bits: k.
-    labels: [n l] 0 or 1, of all training images, in the order that `Codes.index` counts.
+    labels: [n l] 0 or 1, of all training images; `Codes.index` numbers their rows.
+    seed: of the run, for what is drawn at random.
     """
 
     bits: int
     labels: jax.Array
+    seed: int = 0
 
 
 class HashLoss(NamedTuple):
     """A loss as pure functions.
 
-    init: (task) -> loss_state, all that the method remembers, as a tree of arrays.
+    init: (task) -> loss_state, all state of the method, as a tree of arrays.
     apply: (loss_state, rows, columns) -> (loss an example [b], loss_state, {name: scalar}).
       rows are this replica's examples, columns the global batch. The new state depends on the
-      columns alone, so that it stays the same on every replica.
-    after_epoch: (loss_state) -> loss_state, for what a method does between epochs; or None.
+      columns alone, so that it is the same on every replica.
+    after_epoch: (loss_state) -> loss_state, called after each epoch and after the last step; or
+      None.
     database_codes: (loss_state) -> [n k] of -1 and +1, for a method that learns a code for each
       training image beside the network's; None where all codes are the network's.
     needs_logits: whether the head must have a classifier.

@@ -1,4 +1,4 @@
-"""What classwise objectives share: cross-entropy on labels, and a target code for every class."""
+"""Shared by classwise losses: cross-entropy on labels, and a target code for every class."""
 
 import jax
 import jax.numpy as jnp
@@ -12,8 +12,8 @@ DRAWS = 1_000
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """Returns -sum_l t_l log softmax(logits)_l with t = y / |y|_1, an example.
 
-    With one label an image this is the usual cross-entropy; with several, each counts alike (the
-    soft labels of FIRe's greedy hash). An image without a label counts 0.
+    With one label an image this is the usual cross-entropy; with several, all have the
+    same weight (the soft labels of FIRe's greedy hash). An image without a label gives 0.
 
     Args:
       logits: [b l].
@@ -35,11 +35,11 @@ def centres(count: int, bits: int, seed: int = 0) -> np.ndarray:
     """Chooses a code for every class, far from all others.
 
     Where k is a power of two and there are at most 2k classes: rows of the Hadamard matrix and then
-    of its negative, which differ in half of the bits or in all (CSQ, section 3.2). Else the draw,
-    of a thousand with fair coins, whose two nearest codes are furthest apart.
+    of its negative, which differ in half of the bits or in all (CSQ, section 3.2). Otherwise
+    the one of a thousand random draws whose smallest distance between two codes is largest.
 
     Args:
-      count: l, how many classes.
+      count: l, the number of classes.
       bits: k.
       seed: of the draws.
 
@@ -65,12 +65,12 @@ def centres(count: int, bits: int, seed: int = 0) -> np.ndarray:
 
 
 def target(centres: jax.Array, labels: jax.Array, tie: jax.Array) -> jax.Array:
-    """Returns the code that an image is drawn to: its class's, or the majority of its classes'.
+    """Returns the target code of an image: that of its class, or the bitwise majority of several.
 
     Args:
       centres: [l k] of -1 and +1.
       labels: [b l] 0 or 1.
-      tie: [k] of -1 and +1, what a bit becomes where the labels are divided (CSQ, section 3.2).
+      tie: [k] of -1 and +1, the bits where the vote is tied (CSQ, section 3.2).
 
     Returns:
       [b k] of -1 and +1.

@@ -1,4 +1,4 @@
-"""The memory bank: the last code of every training image, for losses that pair a batch with all."""
+"""The memory bank: the last code of every training image, to pair a batch with all of them."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from jaxhash.losses import Codes, Task
 class Bank(NamedTuple):
     """The last code of every training image.
 
-    u: [n k]; 0 for an image that was not seen yet. labels: [n l]. seen: [n] bool.
+    u: [n k]; 0 for an image that was not in a batch yet. labels: [n l]. seen: [n] bool.
     """
 
     u: jax.Array
@@ -20,7 +20,7 @@ class Bank(NamedTuple):
 
 
 def empty(task: Task) -> Bank:
-    """Returns the bank of images of which none was seen.
+    """Returns a bank without any code.
 
     >>> bank = empty(Task(4, jnp.eye(3)))
     >>> bank.u.shape, int(bank.seen.sum())
@@ -32,7 +32,7 @@ def empty(task: Task) -> Bank:
 
 
 def remember(bank: Bank, columns: Codes) -> Bank:
-    """Writes the codes of a global batch into the bank; no gradient flows into it."""
+    """Writes the codes of a global batch into the bank, without gradient."""
     return bank._replace(
         u=bank.u.at[columns.index].set(jax.lax.stop_gradient(columns.u)),
         seen=bank.seen.at[columns.index].set(True),

@@ -1,4 +1,4 @@
-"""What pairwise objectives share: rows [b ...] against columns [n ...]."""
+"""Shared by pairwise losses: rows [b ...] against columns [n ...]."""
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +24,28 @@ def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
     return (shared > 0).astype(jnp.float32)
 
 
+def distinct(rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Returns the mask of valid pairs: an image is not paired with itself.
+
+    Args:
+      rows: [b] numbers of images.
+      columns: [n] numbers of images.
+
+    Returns:
+      [b n] bool.
+
+    >>> import jax.numpy as jnp
+    >>> print(distinct(jnp.array([3]), jnp.array([3, 7])))
+    [[False  True]]
+    """
+    return rows[:, None] != columns[None, :]
+
+
 def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> jax.Array:
     """Returns log(1 + exp(theta)) - s theta with theta = <u, v> / 2, for every pair.
 
     DHIDA equation 11, DPSH equation 2. The first term is softplus, which neither overflows nor
-    loses a small value.
+    rounds small values to 0.
 
     Args:
       u: [b k] codes of the rows.

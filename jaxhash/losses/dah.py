@@ -12,7 +12,7 @@ from jaxhash.models import quantizers
 def similar_distance(x: jax.Array, y: jax.Array) -> jax.Array:
     """Returns W1 of a similar pair, DAH equation 2: the Euclidean distance of the two codes.
 
-    The equation prints a subscript 2 on the norm and the text says "Euclidean distance": the norm,
+    The equation has a subscript 2 on the norm and the text says "Euclidean distance": the norm,
     not its square. At distance 0 its derivative is taken to be 0.
 
     Args:
@@ -35,9 +35,9 @@ def similar_distance(x: jax.Array, y: jax.Array) -> jax.Array:
 def dissimilar_distance(x: jax.Array, y: jax.Array, threshold: float) -> jax.Array:
     """Returns W1 of a dissimilar pair, DAH equation 2: |t + sum_k log(1 - |x^k - y^k|)|.
 
-    The logarithm is natural: a bit that differs for certain adds log 2, so t = k / 4.8 asks for
-    .30 k differing bits; with the decimal one it would ask for .69 k, more than ten codes can
-    have between each other.
+    The logarithm is natural: a bit that differs by 1/2 adds log 2, so t = k / 4.8 corresponds to
+    .30 k differing bits; with the decimal logarithm it would be .69 k, more than any ten codes can
+    differ in pairwise.
 
     Args:
       x: [b k] codes in [1/4, 3/4].
@@ -106,13 +106,14 @@ def build(
         return ()
 
     def apply(state: tuple[()], rows: Codes, columns: Codes):
+        assert rows.logits is not None  # needs_logits
         x, y = (quantizers.shrink_sigmoid(codes.u) for codes in (rows, columns))
         threshold = x.shape[1] / threshold_divisor
         similar = pairs.similarity(rows.labels, columns.labels)
         distance = jnp.where(
             similar > 0, similar_distance(x, y), dissimilar_distance(x, y, threshold)
         )
-        valid = rows.index[:, None] != columns.index[None, :]
+        valid = pairs.distinct(rows.index, columns.index)
         distance = pairs.mean_over_columns(distance, valid)
         uneven = pairs.mean_over_columns(uniformity(x, y), valid)
         entropy = classes.cross_entropy(rows.logits, rows.labels)

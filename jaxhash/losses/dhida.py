@@ -1,5 +1,7 @@
 """DHIDA: pairwise likelihood on f(u), and bit balance (equations 1 and 11 to 13)."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -16,9 +18,9 @@ def balance(u: jax.Array, axis: str) -> jax.Array:
     """Computes L2 of DHIDA equation 12.
 
     `"samples"`: sum_n |mean_i u_i^(n)|^2. The printed sum runs over the bits n = 1..K, so the mean
-    can run over nothing but the images i, which is also what the text asks for: as many -1 as +1 in
-    every bit. It is the default. `"bits"`: mean_i |mean_n u_i^(n)|^2, each image's own bits, as the
-    public implementations of DBDH have it.
+    can only run over the images i, which also agrees with the text: as many -1 as +1 in every bit.
+    It is the default. `"bits"`: mean_i |mean_n u_i^(n)|^2, each image's own bits, as the public
+    implementations of DBDH have it.
 
     Args:
       u: [n k] codes of the global batch.
@@ -49,14 +51,14 @@ def build(
 
     with u = f(output) throughout. Readings taken: equation 11 sums over pairs, here they are
     averaged, so that neither gamma nor the learning rate depends on the size of the batch (the
-    public implementations do the same); an image paired with itself says nothing and is left out.
+    public implementations do the same); an image is not paired with itself.
     Section 3.4 defines <h_i, h_j> as half the inner product, and equation 16 agrees.
 
     Args:
       gamma: weight of the balance term.
       quantizer: `"piecewise"`, f with the straight-through gradient of equation 16; `"clipped"`,
         f with its own derivative; `"identity"` for the ablation row without f; or another of
-        `quantize.BY_NAME`.
+        `quantizers.BY_NAME`.
       balance_axis: see `balance`.
       memory_bank: pair the batch with the last known code of every training image instead of with
         itself. Codes in the bank get no gradient; images not yet seen are masked.
@@ -77,7 +79,7 @@ def build(
     def init(task: Task) -> Bank | tuple[()]:
         return empty(task) if memory_bank else ()
 
-    def apply(state: Bank | tuple[()], rows: Codes, columns: Codes):
+    def apply(state: Any, rows: Codes, columns: Codes):
         rows, columns = (codes._replace(u=f(codes.u)) for codes in (rows, columns))
         if memory_bank:
             state = remember(state, columns)
@@ -86,7 +88,7 @@ def build(
         else:
             others = columns
             known = jnp.ones(len(columns.u), bool)
-        valid = known[None, :] & (rows.index[:, None] != others.index[None, :])
+        valid = known[None, :] & pairs.distinct(rows.index, others.index)
         similar = pairs.similarity(rows.labels, others.labels)
         likelihood = pairs.negative_log_likelihood(rows.u, others.u, similar)
         likelihood = pairs.mean_over_columns(likelihood, valid)

@@ -8,7 +8,7 @@ from jaxhash.losses import _classes as classes
 
 
 def penalty(u: jax.Array) -> jax.Array:
-    """Returns mean_k ||u^k| - 1|^3, what keeps u near its sign (greedy hash, equation 10, p = 3).
+    """Returns mean_k ||u^k| - 1|^3, that of u to its sign (greedy hash, equation 10, p = 3).
 
     The paper has the sum, its code the mean over the bits; the mean does not change with k.
 
@@ -28,7 +28,7 @@ def penalty(u: jax.Array) -> jax.Array:
 def build(alpha: float = 0.1) -> HashLoss:
     """Builds cross-entropy(W sign(u), y) + alpha penalty(u).
 
-    The head's classifier sees sign(u) in the forward pass and hands its gradient to u unchanged
+    The head's classifier takes sign(u) in the forward pass, and its gradient passes to u unchanged
     (`model.head.classifier.activation="sign"`, `jaxhash.models.quantizers.sign`): the greedy
     strategy. With several labels an image, the target is y / |y|_1.
 
@@ -48,6 +48,7 @@ def build(alpha: float = 0.1) -> HashLoss:
         return ()
 
     def apply(state: tuple[()], rows: Codes, columns: Codes):
+        assert rows.logits is not None  # needs_logits
         entropy = classes.cross_entropy(rows.logits, rows.labels)
         away = penalty(rows.u)
         metrics = {"cross_entropy": entropy.mean(), "penalty": away.mean()}

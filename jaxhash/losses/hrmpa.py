@@ -18,13 +18,14 @@ from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank, empty, remember
 
 DATABASE_CODES = ("network", "learnt")
-ROWS_AT_ONCE = 1_024  # of the training images, where all of them meet all of them
+OWN_KEY = 2**31  # of the seed: beyond the numbers of steps, which have keys of the same sequence
+ROWS_AT_ONCE = 1_024  # of the training images, where all are paired with all
 
 
 class State(NamedTuple):
-    """What the loss remembers.
+    """The state of the loss.
 
-    centres: [l k] targets of the classes. tie: [k] decides where several labels are divided.
+    centres: [l k] targets of the classes. tie: [k], bits where the vote of several labels is tied.
     bank: the network's last codes. learnt: [n k] of -1 and +1, learnt codes, or ().
     """
 
@@ -128,11 +129,12 @@ def build(
       margin: m; DPN has 1.
       gamma: weight of the distance to the image's own code on the other side.
       balanced: whether S of a dissimilar pair is minus the ratio of similar to dissimilar pairs in
-        the batch, so that both kinds pull alike (ADSH's released code), or -1.
+        the batch, so that both kinds have the same total weight (ADSH's released code), or -1.
       db_codes: `"network"`: v_j is the sign of the network's last output for image j, and database
         images are encoded by the network. `"learnt"`: as ADSH, v_j is a code of its own, learnt
-        after each epoch from the labels, and the database is searched by these codes. This gives
-        higher figures and is no hashing of images that were not trained on; each result names it.
+        from the labels after each epoch and after the last step, and these codes are searched. This
+        gives higher results, and does not hash images that were not trained on; each result
+        records it.
 
     Returns:
       the loss; its state is a `State`.
@@ -146,7 +148,8 @@ def build(
     def init(task: Task) -> State:
         targets = classes.centres(task.labels.shape[1] + 1, task.bits)
         # ADSH starts from random codes too.
-        coins = jax.random.bernoulli(jax.random.key(0), shape=(len(task.labels), task.bits))
+        key = jax.random.fold_in(jax.random.key(task.seed), OWN_KEY)
+        coins = jax.random.bernoulli(key, shape=(len(task.labels), task.bits))
         return State(
             centres=jnp.asarray(targets[:-1]),
             tie=jnp.asarray(targets[-1]),
@@ -202,5 +205,5 @@ def _share_of_similar(rows: jax.Array, columns: jax.Array, known: jax.Array | No
 
 
 def _by_rows(function, rows: jax.Array) -> jax.Array:
-    """Applies a function of rows [b ...] a part at a time, so that [n n] never exists at once."""
+    """Applies a function of rows [b ...] in parts, so that no array [n n] is needed."""
     return jax.lax.map(lambda row: function(row[None])[0], rows, batch_size=ROWS_AT_ONCE)

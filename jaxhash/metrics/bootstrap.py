@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from jaxhash.errors import UserError
+from jaxhash.metrics import checks
+
 BLOCK_DRAWS = 1 << 20
 
 
@@ -24,6 +27,9 @@ def interval(
     Returns:
       The lower and the upper end; twice the value of a single query.
 
+    Raises:
+      UserError: no values, values that are not finite, or another argument out of its range.
+
     >>> interval(np.array([0.5, 0.5, 0.5]))
     (0.5, 0.5)
     >>> low, high = interval(np.arange(100) / 99)
@@ -32,6 +38,15 @@ def interval(
     """
     from scipy import stats  # noqa: PLC0415  takes a second, and only measuring needs it
 
+    values = checks.array("values", values, "numbers [q]", "biuf", 1)
+    if not len(values):
+        raise UserError("values: none; expected one for each query")
+    if not np.isfinite(values).all():
+        raise UserError(f"values: {values[~np.isfinite(values)][0]}; expected finite numbers")
+    if isinstance(level, bool) or not isinstance(level, int | float) or not 0 < level < 1:
+        raise UserError(f"level={level!r}: expected a share between 0 and 1")
+    resamples = checks.whole("resamples", resamples, "a number of draws from 1")
+    seed = checks.whole("seed", seed, "a whole number from 0", least=0)
     if len(values) == 1:  # which SciPy refuses
         return float(values[0]), float(values[0])
     found = stats.bootstrap(

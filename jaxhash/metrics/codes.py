@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxhash.metrics import hamming
+from jaxhash.errors import UserError
+from jaxhash.metrics import checks, hamming
 
 BLOCK = 1 << 14
+ROUNDING = 1e-6
 
 
 class Bits(NamedTuple):
@@ -27,10 +29,15 @@ def bits(codes: np.ndarray, number: int) -> Bits:
       codes: uint8 [n ceil(k/8)] packed.
       number: k.
 
+    Raises:
+      UserError: no codes, or codes of another length.
+
     >>> found = bits(np.array([[0b11000000], [0b00100000]], np.uint8), 3)
     >>> print(found.balance, found.correlation[0])
     [0.5 0.5 0.5] [ 1.  1. -1.]
     """
+    number = checks.bits(number, "number")
+    codes = checks.codes("codes", codes, number)
     both = np.zeros((number, number))
     for start in range(0, len(codes), BLOCK):
         block = np.unpackbits(codes[start : start + BLOCK], axis=1, count=number)
@@ -50,9 +57,20 @@ def mean_correlation(correlation: np.ndarray) -> float:
     Independent bits have 0, and so have bits that never change, which the balance shows. Copies of
     one bit have 1.
 
+    Args:
+      correlation: [k k] in [-1, 1].
+
+    Raises:
+      UserError: another shape or range.
+
     >>> mean_correlation(np.array([[1.0, -0.5], [-0.5, 1.0]]))
     0.5
     """
+    expected = "correlations [k k] in [-1, 1]"
+    correlation = checks.array("correlation", correlation, expected, "biuf", 2)
+    inside = (np.abs(correlation) <= 1 + ROUNDING).all()
+    if correlation.shape[0] != correlation.shape[1] or not inside:
+        raise UserError(f"correlation: {list(correlation.shape)}; expected {expected}")
     pairs = np.abs(correlation[np.triu_indices(len(correlation), 1)])
     return float(pairs.mean()) if len(pairs) else 0.0
 
@@ -62,6 +80,9 @@ def in_use(codes: np.ndarray) -> int:
 
     Args:
       codes: uint8 [n bytes] packed.
+
+    Raises:
+      UserError: no packed codes.
 
     >>> in_use(np.array([[1, 2], [2, 1], [1, 2]], np.uint8))
     2

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from jaxhash.metrics import hamming, ties
+from jaxhash.metrics import checks, hamming, ties
 from jaxhash.metrics.hamming import Coded
 from jaxhash.metrics.histograms import Histogram
 from jaxhash.metrics.relevance import SharedLabels
@@ -64,11 +64,17 @@ def count(
       at: how many items count in the order by index; None is all.
       title: of the progress bar.
 
+    Raises:
+      UserError: invalid codes, labels, `bits` or `at`.
+
     >>> codes = Coded(np.array([[0], [1], [3]], np.uint8), np.array([[1, 0], [0, 1], [1, 1]]))
     >>> counted = count(codes, codes, bits=8, by_index=True)
     >>> print(counted.histogram.items[0, :3], counted.histogram.relevant[0, :3], counted.hits)
     [1 1 1] [1 0 1] [2 2 3]
     """
+    bits, at = checks.bits(bits), checks.depth("at", at)
+    queries = hamming.checked("queries", queries, bits)
+    database = hamming.checked("database", database, bits)
     shared = SharedLabels(queries.labels, database.labels)
     query_words, columns = hamming.words(queries.codes), hamming.words(database.codes)
     number, items = len(queries.codes), len(database.codes)
@@ -77,7 +83,7 @@ def count(
     if shared.grades > 2:
         all_gains = np.zeros_like(all_relevant)
     precisions, hits = np.zeros(number), np.zeros(number, np.int64)
-    rows = max(1, BLOCK_PAIRS // max(items, 1))
+    rows = max(1, BLOCK_PAIRS // items)
 
     def block(start: int) -> None:
         distance = np.empty(items, np.min_scalar_type(bits))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxhash.metrics import ranking
-from jaxhash.metrics.histograms import Histogram
+from jaxhash.metrics.histograms import Histogram, checked
 
 
 class PrecisionRecall(NamedTuple):
@@ -23,11 +23,14 @@ def precision_recall(counts: Histogram) -> PrecisionRecall:
     over the relevant items of all. A mean over queries would need a precision for those that find
     nothing.
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `counts`.
+
     >>> curve = precision_recall(Histogram(np.array([[1, 0, 3]]), np.array([[1, 0, 1]])))
     >>> print(curve.precision, curve.recall)
     [1.  1.  0.5] [0.5 0.5 1. ]
     """
+    counts = checked(counts)
     items = counts.items.sum(axis=0).cumsum()
     relevant = counts.relevant.sum(axis=0).cumsum()
     found = items > 0
@@ -40,7 +43,12 @@ def precision_recall(counts: Histogram) -> PrecisionRecall:
 def precision_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
     """Computes mean P@N over the queries for several N, in expectation over ties.
 
-    >>> import numpy as np
+    Returns:
+      float64 [numbers] in [0, 1].
+
+    Raises:
+      UserError: invalid `counts`, or an N below 1.
+
     >>> print(precision_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
     [1.  1.  0.5]
     """
@@ -52,9 +60,15 @@ def recall_at(counts: Histogram, numbers: Sequence[int]) -> np.ndarray:
 
     A query without relevant items has recall 0.
 
-    >>> import numpy as np
+    Returns:
+      float64 [numbers] in [0, 1].
+
+    Raises:
+      UserError: invalid `counts`, or an N below 1.
+
     >>> print(recall_at(Histogram(np.array([[2, 2]]), np.array([[2, 0]])), [1, 2, 4]))
     [0.5 1.  1. ]
     """
+    counts = checked(counts)
     relevant = np.maximum(counts.relevant.sum(axis=1), 1)
     return np.array([(ranking.hits_at(counts, n) / relevant).mean() for n in numbers])

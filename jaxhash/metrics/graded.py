@@ -6,7 +6,8 @@ the mean gain of the tie, and a metric that is linear in gains needs no more.
 
 import numpy as np
 
-from jaxhash.metrics.histograms import Histogram, before, ranked
+from jaxhash.metrics import checks
+from jaxhash.metrics.histograms import Histogram, before, checked, gains, ranked
 
 
 def acg(counts: Histogram, at: int) -> np.ndarray:
@@ -21,10 +22,14 @@ def acg(counts: Histogram, at: int) -> np.ndarray:
     Returns:
       float64 [q] in [0, largest gain].
 
+    Raises:
+      UserError: invalid `counts`, `counts` without gains, or `at` below 1.
+
     >>> two_tied = Histogram(*(np.array([x]) for x in ([2, 1], [1, 1], [2, 1], [1, 1, 1])))
     >>> print(acg(two_tied, 1), acg(two_tied, 3))
     [1.] [1.]
     """
+    counts, at = checked(counts), checks.whole("at", at, "a number of items from 1")
     return (_mean_gain(counts) * ranked(counts.items, at)).sum(axis=1) / at
 
 
@@ -45,19 +50,23 @@ def ndcg(counts: Histogram, at: int | None = None) -> np.ndarray:
     Returns:
       float64 [q] in [0, 1].
 
+    Raises:
+      UserError: invalid `counts`, `counts` without gains, or `at` below 1.
+
     >>> two_tied = Histogram(*(np.array([x]) for x in ([2, 1], [1, 0], [1, 0], [2, 1])))
     >>> print(ndcg(two_tied, 1))
     [0.5]
     """
-    descending = counts.graded[:, ::-1]
-    gains = np.arange(descending.shape[1])[::-1]
-    ideal = (_discounts(descending, at) * gains).sum(axis=1)
+    counts, at = checked(counts), checks.depth("at", at)
+    descending = gains(counts)[1][:, ::-1]
+    largest_first = np.arange(descending.shape[1])[::-1]
+    ideal = (_discounts(descending, at) * largest_first).sum(axis=1)
     reached = (_discounts(counts.items, at) * _mean_gain(counts)).sum(axis=1)
     return np.divide(reached, ideal, out=np.zeros_like(reached), where=ideal > 0)
 
 
 def _mean_gain(counts: Histogram) -> np.ndarray:
-    return counts.gains / np.maximum(counts.items, 1)
+    return gains(counts)[0] / np.maximum(counts.items, 1)
 
 
 def _discounts(items: np.ndarray, at: int | None) -> np.ndarray:

@@ -7,7 +7,12 @@ exactly over all orders of the tied items.
 
 import numpy as np
 
-from jaxhash.metrics.histograms import Histogram, before, ranked
+from jaxhash.errors import UserError
+from jaxhash.metrics import checks
+from jaxhash.metrics.histograms import Histogram, before, checked, ranked
+
+DENOMINATORS = ("attainable", "hits")
+RADIUS = "a Hamming radius from 0"
 
 
 def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
@@ -32,11 +37,14 @@ def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
     Returns:
       float64 [q] in [0, 1].
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `counts`, or `at` below 1.
+
     >>> two_tied = Histogram(items=np.array([[2, 0]]), relevant=np.array([[1, 0]]))
     >>> print(average_precision(two_tied))
     [0.75]
     """
+    counts, at = checked(counts), checks.depth("at", at)
     items, relevant = (x.astype(np.float64) for x in counts[:2])
     nearer, nearer_relevant = before(items), before(relevant)
     counted = ranked(items, at)
@@ -71,10 +79,20 @@ def average_precision_by_index(
     Returns:
       float64 [q] in [0, 1]; 0 for a query without relevant items.
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `distance` or `relevant`, `at` below 1, or an unknown denominator.
+
     >>> print(average_precision_by_index(np.array([[1, 1]]), np.array([[False, True]])))
     [0.5]
     """
+    at = checks.depth("at", at)
+    if denominator not in DENOMINATORS:
+        raise UserError(f"denominator={denominator!r}: expected {' or '.join(DENOMINATORS)}")
+    distance = checks.array("distance", distance, "numbers [q n]", "iuf", 2)
+    relevant = checks.labels("relevant", relevant).astype(bool)
+    checks.same_shape("distance and relevant", distance, relevant)
+    if np.isnan(distance).any():
+        raise UserError("distance: nan; expected numbers [q n]")
     order = np.argsort(distance, axis=1, kind="stable")[:, :at]
     hits = np.take_along_axis(relevant, order, axis=1)
     precision = hits.cumsum(axis=1) / np.arange(1, hits.shape[1] + 1)
@@ -90,11 +108,14 @@ def precision_within(counts: Histogram, radius: int) -> np.ndarray:
     Returns:
       float64 [q] in [0, 1].
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `counts`, or a negative radius.
+
     >>> counts = Histogram(items=np.array([[1, 1, 5]]), relevant=np.array([[1, 0, 5]]))
     >>> print(precision_within(counts, 1))
     [0.5]
     """
+    counts, radius = checked(counts), checks.whole("radius", radius, RADIUS, least=0)
     found = counts.items[:, : radius + 1].sum(axis=1)
     return counts.relevant[:, : radius + 1].sum(axis=1) / np.maximum(found, 1)
 
@@ -105,11 +126,14 @@ def recall_within(counts: Histogram, radius: int) -> np.ndarray:
     Returns:
       float64 [q] in [0, 1]; 0 for a query without relevant items.
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `counts`, or a negative radius.
+
     >>> counts = Histogram(items=np.array([[1, 1, 5]]), relevant=np.array([[1, 0, 3]]))
     >>> print(recall_within(counts, 1))
     [0.25]
     """
+    counts, radius = checked(counts), checks.whole("radius", radius, RADIUS, least=0)
     return counts.relevant[:, : radius + 1].sum(axis=1) / np.maximum(counts.relevant.sum(axis=1), 1)
 
 
@@ -121,14 +145,32 @@ def hits_at(counts: Histogram, number: int) -> np.ndarray:
     Returns:
       float64 [q].
 
-    >>> import numpy as np
+    Raises:
+      UserError: invalid `counts`, or a number below 1.
+
     >>> print(hits_at(Histogram(items=np.array([[1, 4]]), relevant=np.array([[1, 2]])), 3))
     [2.]
     """
+    counts, number = checked(counts), checks.whole("number", number, "a number of items from 1")
     share = counts.relevant / np.maximum(counts.items, 1)
     return (share * ranked(counts.items, number)).sum(axis=1)
 
 
 def attainable(relevant: np.ndarray, at: int | None) -> np.ndarray:
-    """Returns the most hits [q] that the first `at` items can have: the denominator of AP@k."""
+    """Returns the most hits [q] that the first `at` items can have: the denominator of AP@k.
+
+    Args:
+      relevant: whole numbers [q], the relevant items of each query.
+      at: k of AP@k; None is the whole database.
+
+    Raises:
+      UserError: no such numbers, or `at` below 1.
+
+    >>> attainable(np.array([3, 9]), 5)
+    array([3, 5])
+    """
+    at = checks.depth("at", at)
+    relevant = checks.array("relevant", relevant, "whole numbers [q] from 0", "iuf", 1)
+    if not (relevant >= 0).all():
+        raise UserError(f"relevant: {relevant.min()}; expected whole numbers [q] from 0")
     return relevant if at is None else np.minimum(relevant, at)

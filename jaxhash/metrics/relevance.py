@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxhash.metrics import hamming
+from jaxhash.errors import UserError
+from jaxhash.metrics import checks, hamming
 
 
 class Relevant(NamedTuple):
@@ -23,7 +24,6 @@ class SharedLabels:
     Attributes:
       grades: one more than the largest number of labels that two can share; at least 2.
 
-    >>> import numpy as np
     >>> queries, database = np.array([[1, 1, 0]]), np.array([[1, 1, 1], [0, 0, 1], [0, 1, 0]])
     >>> shared = SharedLabels(queries, database)
     >>> print(shared.grades, *shared.with_query(0))
@@ -31,8 +31,13 @@ class SharedLabels:
     """
 
     def __init__(self, queries: np.ndarray, database: np.ndarray):
-        """Prepares labels [q l] and [n l], 0 or 1."""
-        queries, database = queries.astype(bool), database.astype(bool)
+        """Prepares labels [q l] and [n l]; raises UserError unless each is 0 or 1."""
+        queries, database = (
+            checks.labels(name, value).astype(bool)
+            for name, value in (("queries", queries), ("database", database))
+        )
+        checks.same_width(queries, database, "columns of labels")
+        self._count = len(queries)
         most = [int(np.count_nonzero(x, axis=1).max(initial=0)) for x in (queries, database)]
         self.grades = max(min(most), 1) + 1
         self._single = max(most) <= 1
@@ -49,7 +54,9 @@ class SharedLabels:
             self._database = hamming.words(np.packbits(database, axis=1))
 
     def with_query(self, query: int) -> Relevant:
-        """Returns the relevant items of a query, given by its index."""
+        """Returns the relevant items of a query, given by its index; UserError beyond the last."""
+        if not 0 <= query < self._count:
+            raise UserError(f"query={query}: expected an index from 0 to {self._count - 1}")
         if self._single:
             items = self._of_class[self._queries[query]]
             return Relevant(items, self._ones[: len(items)])

@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxhash.errors import UserError
+from jaxhash.metrics import checks
+
 SLICE = 1 << 16
 FROM = np.uint64(2**64 - 1) << np.arange(64, dtype=np.uint64)
 
@@ -34,17 +37,25 @@ def places(distance: np.ndarray, chosen: np.ndarray, bits: int) -> Places:
       chosen: [r] indices of items, ascending.
       bits: k.
 
-    >>> import numpy as np
+    Raises:
+      UserError: distances or indices of another type, order or range.
+
     >>> found = places(np.array([1, 0, 1, 1], np.uint8), np.array([1, 3]), bits=1)
     >>> print(found.items, found.distance, found.before)
     [1 3] [0 1] [0 2]
     """
+    bits = _checked(distance, bits)
+    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not _ascending(chosen, len(distance)):
+        raise UserError(
+            f"chosen: {chosen.dtype} {list(chosen.shape)}; expected indices [r] of the "
+            f"{len(distance)} distances, ascending"
+        )
     items = np.zeros(bits + 1, np.int64)
     of_chosen = distance.take(chosen)
     before = np.empty(len(chosen), np.int64)
     for start in range(0, len(distance), SLICE):
         piece = distance[start : start + SLICE]
-        masks = equal_to_each(piece, bits)
+        masks = _equal_to_each(piece, bits)
         width = masks.shape[1]
         until = np.bitwise_count(masks).cumsum(axis=1, dtype=np.int32)
         part = slice(*np.searchsorted(chosen, (start, start + SLICE)))
@@ -71,10 +82,16 @@ def equal_to_each(distance: np.ndarray, bits: int) -> np.ndarray:
     Returns:
       uint64 [k+1 words], first item lowest; the last word filled up as if with distance 0.
 
-    >>> import numpy as np
+    Raises:
+      UserError: distances of another type or range.
+
     >>> print(equal_to_each(np.array([2, 0, 2], np.uint8), bits=2)[2])
     [5]
     """
+    return _equal_to_each(distance, _checked(distance, bits))
+
+
+def _equal_to_each(distance: np.ndarray, bits: int) -> np.ndarray:
     length = -(-len(distance) // 64)
     marks = np.empty((bits + 1, length), np.uint64)
     marks[0] = FROM[0]
@@ -87,3 +104,21 @@ def equal_to_each(distance: np.ndarray, bits: int) -> np.ndarray:
         np.bitwise_and(without, plane, out=having)
         without ^= having
     return marks
+
+
+def _checked(distance: np.ndarray, bits: int) -> int:
+    bits = checks.bits(bits)
+    if distance.dtype not in (np.uint8, np.uint16) or distance.ndim != 1:
+        raise UserError(
+            f"distance: {distance.dtype} {list(distance.shape)}; expected uint8 or uint16 [n]"
+        )
+    if distance.max(initial=0) > bits:
+        raise UserError(f"distance: {distance.max()}; expected 0 to bits={bits}")
+    return bits
+
+
+def _ascending(chosen: np.ndarray, count: int) -> bool:
+    """Tells whether indices ascend within 0..count - 1."""
+    if not len(chosen):
+        return True
+    return bool(chosen[0] >= 0 and chosen[-1] < count and (chosen[1:] > chosen[:-1]).all())

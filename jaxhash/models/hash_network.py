@@ -13,6 +13,7 @@ from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.models.heads import Outputs
 
+PARTS = ("backbone", "attention", "head")
 LAST = "last"  # stands for the last node of any backbone
 
 
@@ -21,28 +22,41 @@ class HashModel(nn.Module):
 
     Attributes:
       backbone: a module of `jaxhash.models.backbones`.
-      attention: node of the backbone to the module of `jaxhash.models.attention` that stands there.
+      attention: nodes of the backbone, and the module of `jaxhash.models.attention` at each.
       head: a module of `jaxhash.models.heads`.
+      frozen: which of `PARTS` are in inference mode while the others train.
     """
 
     backbone: nn.Module
     attention: Mapping[str, nn.Module]
     head: nn.Module
     dtype: jnp.dtype = jnp.float32
+    frozen: frozenset[str] = frozenset()
 
     def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
         """Computes head(pool(attention(backbone(x)))).
 
-        A backbone that ends in fully connected layers gives features [b c] and is not pooled.
+        A backbone that ends in fully connected layers returns features [b c] and is not pooled.
         """
 
-        def at_node(node: str, x: jax.Array) -> jax.Array:
-            return self.attention[node](x, train) if node in self.attention else x
+        trains = {part: train and part not in self.frozen for part in PARTS}
 
-        features = self.backbone(images.astype(self.dtype), train, at_node)
+        def at_node(node: str, x: jax.Array) -> jax.Array:
+            return self.attention[node](x, trains["attention"]) if node in self.attention else x
+
+        features = self.backbone(images.astype(self.dtype), trains["backbone"], at_node)
         if features.ndim == 4:
             features = features.mean(axis=(1, 2))
-        return self.head(features.astype(jnp.float32), train)
+        return self.head(features.astype(jnp.float32), trains["head"])
+
+
+def part(name: str) -> str:
+    """Returns which of `PARTS` a key of the network's variables belongs to.
+
+    >>> part("attention_stage4")
+    'attention'
+    """
+    return name.partition("_")[0]
 
 
 def build(config: Any, labels: int) -> HashModel:
@@ -50,8 +64,8 @@ def build(config: Any, labels: int) -> HashModel:
 
     Args:
       config: with `backbone`, `attention` and `head` (each a `name`, and options under that name),
-        `attention.nodes` where attention stands, `bits`, `hash_norm`, `dtype`.
-      labels: l, how many the data have.
+        `attention.nodes` where attention is inserted, `bits`, `hash_norm`, `dtype`.
+      labels: l, the number of labels of the data.
 
     Raises:
       UserError: an unknown backbone, attention or head, or a node that the backbone does not have.

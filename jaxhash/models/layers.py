@@ -1,4 +1,4 @@
-"""Layers that several parts share, written so that the number of devices changes nothing."""
+"""Layers whose results do not depend on how a batch is split over devices."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,8 @@ def batch_norm(train: bool, dtype: jnp.dtype = jnp.float32, momentum: float = 0.
     """Returns a constructor of batch normalisation whose statistics span all replicas.
 
     Args:
-      train: whether it normalises by the batch (and remembers it) or by what it remembers.
+      train: whether it normalises by the statistics of the batch (and updates the running ones), or
+        by the running ones.
       dtype: of the result.
       momentum: share of the old running statistics that stays; 1 minus PyTorch's.
     """
@@ -58,9 +59,9 @@ class Dropout(nn.Module):
 def largest(x: jax.Array, axis: int, keepdims: bool = False) -> jax.Array:
     """Returns the maximum along an axis; its gradient goes to the first element that has it.
 
-    That of `jnp.max` is 0 / 0 where the compiler works x out twice, rounds it differently, and so
-    finds no element that equals the maximum: seen on CPUs at a low level of optimisation, and
-    nothing rules it out elsewhere.
+    The gradient of `jnp.max` is 0 / 0 where the compiler computes x twice, rounds it differently,
+    and so finds no element that equals the maximum: seen on CPUs at a low level of optimisation,
+    and possible elsewhere.
 
     Args:
       x: [...].

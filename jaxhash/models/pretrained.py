@@ -1,4 +1,4 @@
-"""Pretrained weights: from a safetensors file or a Hugging Face repository into a Flax backbone."""
+"""Pretrained weights of PyTorch into a Flax backbone: from a file or a Hugging Face repository."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,8 +9,11 @@ from huggingface_hub import hf_hub_download
 from safetensors.numpy import load_file
 
 from jaxhash.errors import UserError, first_line
+from jaxhash.models import torch_files
 
 NONE = "none"
+TORCH = (".pth", ".pt")
+PREFIXES = ("module.", "model.")  # of DataParallel, and of training scripts that wrap the network
 
 
 def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
@@ -18,9 +21,9 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
 
     Args:
       variables: `{"params": {"backbone": ...}, "batch_stats": {"backbone": ...}}` and other parts,
-        which stay as they are.
-      weights: `"none"`, a path to a `.safetensors` file, or a Hugging Face repository
-        ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
+        which are returned unchanged.
+      weights: `"none"`, a path to a `.safetensors`, `.pth` or `.pt` file, or a Hugging Face
+        repository ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
       torch_names: the family's `torch_names`.
 
     Returns:
@@ -40,13 +43,33 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
 
 
 def read(weights: str) -> dict[str, np.ndarray]:
-    """Reads all tensors of a local safetensors file or of a Hugging Face repository."""
-    if weights.endswith(".safetensors"):
-        path = Path(weights).expanduser()
+    """Reads all tensors of a file (see `initialise`) or of a Hugging Face repository, by name.
+
+    A prefix `module.` or `model.` of a name is left out.
+
+    Raises:
+      UserError: it cannot be reached or read.
+    """
+    path = Path(weights).expanduser()
+    if weights.endswith((".safetensors", *TORCH)):
         if not path.is_file():
             raise UserError(f"model.weights={weights}: no such file; or use model.weights=none")
     else:
-        path = _download(weights)
+        path = Path(_download(weights))
+    if weights.endswith(TORCH):
+        tensors = torch_files.read(path)
+    else:
+        tensors = _read_safetensors(path, weights)
+    return {_without_prefix(name): tensor for name, tensor in tensors.items()} | tensors
+
+
+def _without_prefix(name: str) -> str:
+    while name.startswith(PREFIXES):
+        name = name.partition(".")[2]
+    return name
+
+
+def _read_safetensors(path: Path, weights: str) -> dict[str, np.ndarray]:
     try:
         return load_file(path)
     except Exception as error:
@@ -61,15 +84,16 @@ def _download(repository: str) -> str:
     except Exception as error:
         raise UserError(
             f"model.weights={repository}: cannot be fetched from Hugging Face "
-            f"({type(error).__name__}); download its model.safetensors elsewhere and give the path "
-            "as model.weights=PATH.safetensors, or train from scratch with model.weights=none"
+            f"({type(error).__name__}); no file or folder has this name; download its "
+            "model.safetensors elsewhere and give the path as model.weights=PATH.safetensors, or "
+            "train from scratch with model.weights=none"
         ) from error
 
 
 def _convert(
     template: dict, tensors: dict[str, np.ndarray], torch_names: Callable, weights: str
 ) -> dict:
-    """Asks the file for every weight that the template has, in the template's shape."""
+    """Takes every weight of the template from the file, in the template's shape."""
     converted = {}
     for path, leaf in traverse_util.flatten_dict(template).items():
         names = torch_names(path)
@@ -90,7 +114,7 @@ def _convert(
 
 
 def _arrange(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """PyTorch keeps [out in (h w)], Flax [(h w) in out]; 1x1 kernels may lose their h and w.
+    """Transposes PyTorch's [out in (h w)] to Flax's [(h w) in out]; 1x1 kernels may drop h and w.
 
     A layer on a flattened map is a kernel [h w in out] here, and [out (in h w)] in PyTorch.
     """

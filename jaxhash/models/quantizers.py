@@ -107,7 +107,7 @@ def shrink_sigmoid(u: jax.Array) -> jax.Array:
     return 0.25 + jax.nn.sigmoid(u) / 2
 
 
-BY_NAME = {
+BY_NAME: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sign": sign,
     "piecewise": piecewise,
     "clipped": clipped,

@@ -44,7 +44,7 @@ class Storage(NamedTuple):
     """The numbers of one or several tensors: their type, and a function that reads them [n]."""
 
     dtype: np.dtype
-    count: int
+    size: int
     read: Callable[[], np.ndarray]
 
 
@@ -66,7 +66,7 @@ class Deferred(NamedTuple):
         steps = zip(self.shape, self.strides, strict=True)
         last = self.offset + sum((n - 1) * stride for n, stride in steps) if size else 0
         # No more elements than the storage has: otherwise a stride of 0 could fill the memory.
-        if size and (last >= self.storage.count or size > self.storage.count):
+        if size and (last >= self.storage.size or size > self.storage.size):
             raise Damaged("a tensor reaches beyond its storage")
         values = self.storage.read()[self.offset :] if size else np.empty(0, self.storage.dtype)
         strides = [stride * values.itemsize for stride in self.strides]

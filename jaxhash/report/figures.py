@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from jaxhash.report import papers
+from jaxhash.report import papers, table
 from jaxhash.report.charts import Axis, Line, chart
 from jaxhash.report.seeds import Spread
 from jaxhash.report.systems import System
@@ -37,8 +37,16 @@ def against_bits(systems: Sequence[System]) -> list[Figure]:
     ours = [_over_lengths(system, "map") for system in systems]
     near = [_over_lengths(system, "precision_at_radius_2") for system in systems]
     top = "mAP, ties averaged"
+    marks = landmarks(systems, "map")
+    drawn = [Figure("mAP against bits", _from_zero("mAP", x, top, [*ours, *marks]))]
+    at_k = [s for s in systems if all(table.by_hits(run.results) is not None for run in s.runs)]
+    if at_k:
+        lines = [_over_lengths(system, table.BY_HITS) for system in at_k]
+        lines += landmarks(at_k, table.BY_HITS)
+        title = "mAP at k by hits, against bits"
+        drawn.append(Figure(title, _from_zero(title, x, "mAP at k by hits", lines)))
     return [
-        Figure("mAP against bits", _from_zero("mAP", x, top, [*ours, *landmarks(systems)])),
+        *drawn,
         Figure("Precision within radius 2", _from_zero("P@H≤2", x, "precision", near)),
     ]
 
@@ -70,14 +78,13 @@ def balance(systems: Sequence[System]) -> list[Figure]:
     return figures
 
 
-def landmarks(systems: Sequence[System]) -> list[Line]:
-    """Makes diamonds of the figures in the systems' papers, where there are several lengths."""
+def landmarks(systems: Sequence[System], measure: str) -> list[Line]:
+    """Makes diamonds of the landmarks for one measure, a key of `results.json`."""
     lines = []
-    for system in systems if len(lengths(systems)) > 1 else ():
-        name = system.runs[0].results["name"]
-        found = [(bits, papers.figure(name, bits)) for bits in system.by_bits()]
-        points = [(bits, value) for bits, value in found if value is not None]
-        label = f"{system.label}: its paper, at another protocol and scale"
+    for system in systems:
+        found = [(bits, papers.find(runs[0].results)) for bits, runs in system.by_bits().items()]
+        points = [(bits, mark.value) for bits, mark in found if mark and mark.measure == measure]
+        label = f"{system.label}: its paper, at its own scale"
         lines += [Line(label, system.style, points, "landmark")] if points else []
     return lines
 

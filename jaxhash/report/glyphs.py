@@ -50,11 +50,11 @@ def gauge(
       value: the number.
       style: number of its colour and dashes.
       start: the number of the same network before training.
-      paper: the figure in its paper.
+      paper: the same number in its paper.
       interval: both ends of its confidence interval.
     """
     words = f"{value:.3f} between 0 and 1"
-    words += f"; untrained {start:.3f}" if start is not None else ""
+    words += f"; at step 0 {start:.3f}" if start is not None else ""
     words += f"; its paper {paper:.3f}" if paper is not None else ""
     drawing = svg.root("gauge", 150, 18, words)
     group = svg.series(drawing, style, words)

@@ -1,7 +1,9 @@
 """Tables as in papers: methods as rows, code lengths as columns.
 
-There is one table for each data set and protocol. A cell has the mean over seeds, the standard
-deviation of a sample, and in brackets the figure of the method's paper.
+There is one table for each data set, protocol and metric: a protocol that ranks to the first k has
+one of mAP@k divided by min(k, relevant items), ties averaged, and one divided by hits, as published
+code does. A cell has the mean over seeds, the standard deviation of a sample, and in brackets the
+mAP that the method's paper reports of the same.
 """
 
 import csv
@@ -10,17 +12,18 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jaxhash.report import papers, systems, table
+from jaxhash.report.papers import Landmark
 from jaxhash.report.seeds import Spread
 from jaxhash.runs.results import Run
 
-LANDMARK = "in brackets what the method's paper reports, by its own protocol and at its own scale"
+LANDMARK = "in brackets what the method's paper reports at its own scale"
 
 
 class Cell(NamedTuple):
-    """Results of one method at one length: the mAP of each seed, and that of the paper."""
+    """Results of one method at one length: the mAP of each seed, and the paper's landmark."""
 
     values: list[float]
-    paper: float | None
+    paper: Landmark | None
 
     def spread(self) -> Spread:
         """Returns mean and deviation over seeds."""
@@ -29,16 +32,17 @@ class Cell(NamedTuple):
     def text(self, seeds: int) -> str:
         """Writes the cell, with its number of seeds where that of the table differs."""
         few = f", {len(self.values)} of {seeds} seeds" if len(self.values) != seeds else ""
-        paper = f" ({self.paper:.4f})" if self.paper else ""
+        paper = f" ({self.paper.value:.4f})" if self.paper else ""
         return f"{self.spread().text()}{few}{paper}"
 
 
 class Table(NamedTuple):
-    """The results on one data set by one protocol.
+    """The results on one data set by one protocol and metric.
 
     Attributes:
       dataset, protocol: names of both.
       map_at: k of mAP@k; None for the whole database.
+      measure: the key in `results.json`, "map" or "map_index_hits".
       bits: the lengths, shortest first, which are the columns.
       rows: method to its cells by length; lengths that were not measured are missing.
     """
@@ -46,13 +50,24 @@ class Table(NamedTuple):
     dataset: str
     protocol: str
     map_at: int | None
+    measure: str
     bits: list[int]
     rows: dict[str, dict[int, Cell]]
 
     @property
     def metric(self) -> str:
         """The name of the metric."""
-        return f"mAP@{self.map_at}" if self.map_at else "mAP"
+        name = table.metric({"map_at": self.map_at})
+        return f"{name} by hits" if self.measure == table.BY_HITS else name
+
+    @property
+    def division(self) -> str:
+        """What the metric divides by, and what it does with ties; empty for the whole database."""
+        if self.map_at is None:
+            return ""
+        if self.measure == table.BY_HITS:
+            return f", divided by the hits among the first {self.map_at}, ties by index"
+        return f", divided by min({self.map_at}, relevant items), ties averaged"
 
     def seeds(self) -> int:
         """Returns the largest number of seeds in a cell."""
@@ -61,18 +76,19 @@ class Table(NamedTuple):
     def markdown(self) -> str:
         """Writes the table below a line that describes it."""
         seeds = self.seeds()
-        landmark = any(cell.paper for row in self.rows.values() for cell in row.values())
+        sources = papers.sources(cell.paper for row in self.rows.values() for cell in row.values())
         says = [
-            f"{self.dataset}, protocol {self.protocol}: {self.metric}",
+            f"{self.dataset}, protocol {self.protocol}: {self.metric}{self.division}",
             f"mean and deviation over {seeds} seeds" if seeds > 1 else "one seed",
-            *([LANDMARK] if landmark else []),
+            *([LANDMARK] if sources else []),
         ]
         lines = [
             (name, *(row[bits].text(seeds) if bits in row else "" for bits in self.bits))
             for name, row in self.rows.items()
         ]
         titles = ("method", *(f"{bits} bits" for bits in self.bits))
-        return f"{'; '.join(says)}.\n\n{table.lay_out(titles, lines)}"
+        laid_out = table.lay_out(titles, lines)
+        return "\n\n".join(filter(None, (f"{'; '.join(says)}.", laid_out, sources)))
 
 
 def tables(found: Sequence[Run]) -> list[Table]:
@@ -81,7 +97,13 @@ def tables(found: Sequence[Run]) -> list[Table]:
     for run in found:
         key = (run.results["dataset"], run.results["protocol"], run.results.get("map_at"))
         groups.setdefault(key, []).append(run)
-    return [_table(*key, group) for key, group in groups.items()]
+    made = []
+    for key, group in groups.items():
+        made.append(_table(*key, "map", group))
+        with_hits = [run for run in group if table.by_hits(run.results) is not None]
+        if with_hits:
+            made.append(_table(*key, table.BY_HITS, with_hits))
+    return made
 
 
 def markdown(found: Sequence[Run]) -> str:
@@ -98,25 +120,27 @@ def csv_text(found: Sequence[Run]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     titles = ("dataset", "protocol", "metric", "method", "bits", "seeds", "mean", "deviation")
-    writer.writerow((*titles, "paper"))
+    writer.writerow((*titles, "paper", "source"))
     for each in tables(found):
         for name, row in each.rows.items():
             for bits, cell in row.items():
-                numbers = (*cell.spread(), cell.paper)
+                paper = (cell.paper.value, cell.paper.source.where) if cell.paper else (None, None)
                 where = (each.dataset, each.protocol, each.metric, name, bits, len(cell.values))
-                writer.writerow((*where, *("" if n is None else n for n in numbers)))
+                values = (*cell.spread(), *paper)
+                writer.writerow((*where, *("" if n is None else n for n in values)))
     return file.getvalue()
 
 
-def _table(dataset: str, protocol: str, map_at: int | None, group: list[Run]) -> Table:
+def _table(
+    dataset: str, protocol: str, map_at: int | None, measure: str, group: list[Run]
+) -> Table:
     rows = {}
     for system in systems.sort(group):
         cells = {}
         for bits, same in system.by_bits().items():
-            first = same[0].results
-            # The papers' figures are for CIFAR-10.
-            paper = papers.figure(first["name"], bits) if dataset == "cifar10" else None
-            cells[bits] = Cell([run.results["map"] for run in same], paper)
+            paper = papers.find(same[0].results)
+            beside = paper if paper and paper.measure == measure else None
+            cells[bits] = Cell([run.results[measure] for run in same], beside)
         rows[system.label] = cells
     lengths = sorted({bits for cells in rows.values() for bits in cells})
-    return Table(dataset, protocol, map_at, lengths, rows)
+    return Table(dataset, protocol, map_at, measure, lengths, rows)

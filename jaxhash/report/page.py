@@ -10,7 +10,7 @@ import jinja2
 from PIL import Image
 
 from jaxhash.errors import UserError
-from jaxhash.report import figures, glyphs, summary, systems, table
+from jaxhash.report import figures, glyphs, papers, summary, systems, table
 from jaxhash.runs.results import AGAIN, Run
 
 MANY = 20  # rows, above which a table with a row for each run is folded
@@ -60,14 +60,22 @@ def markdown(runs: list[Run]) -> str:
     parts = [f"# {TITLE}", *map(table.plain, remarks(runs))]
     for shown in filter(None, (summary.over_seeds(found), summary.every_run(found))):
         parts += [f"## {shown.caption}", shown.markdown()]
-    parts.append(f"mAP is in expectation over items at equal distance. {LANDMARK}")
+    parts.append(f"mAP is in expectation over items at equal distance. {landmark(runs)}".strip())
+    if any(run.results.get("map_at") for run in runs):
+        parts.append(f"{table.DIVISION}.")
     text = "\n\n".join(parts) + "\n"
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
+def landmark(runs: list[Run]) -> str:
+    """Describes the landmarks shown beside runs; empty where there are none."""
+    sources = papers.sources(papers.find(run.results) for run in runs)
+    return f"{LANDMARK} {sources}" if sources else ""
+
+
 LANDMARK = (
-    "A paper's number stands under its own protocol, weights and scale: it is a landmark, and no "
-    "comparison."
+    "A paper's number stands beside runs on its data set, by its protocol and at its k. Its "
+    "weights and scale are its own: it is a landmark, and no comparison."
 )
 
 
@@ -109,7 +117,8 @@ def _content(runs: list[Run]) -> dict[str, Any]:
         "title": TITLE,
         "many": MANY,
         "remarks": remarks(runs),
-        "landmark": LANDMARK,
+        "landmark": landmark(runs),
+        "division": table.DIVISION if any(run.results.get("map_at") for run in runs) else "",
         "facts": {
             "runs": len(runs),
             "systems": len(found),
@@ -118,7 +127,7 @@ def _content(runs: list[Run]) -> dict[str, Any]:
             "data": ", ".join(sorted({run.results["dataset"] for run in runs})),
         },
         "legend": [(glyphs.swatch(system.style), system.label) for system in found],
-        "landmarks": glyphs.swatch(len(found), landmark=True) if figures.landmarks(found) else "",
+        "landmarks": glyphs.swatch(len(found), landmark=True) if _diamonds(found) else "",
         "every_run": summary.every_run(found),
         "over_seeds": summary.over_seeds(found),
         "curves": figures.against_bits(found) + figures.curves(found),
@@ -136,6 +145,12 @@ def _content(runs: list[Run]) -> dict[str, Any]:
         "differences": summary.differences(runs),
         "configs": {run.label: json.dumps(run.results["config"], indent=2) for run in runs},
     }
+
+
+def _diamonds(found: list[systems.System]) -> bool:
+    """Tells whether a figure shows landmarks."""
+    marks = figures.landmarks(found, "map") + figures.landmarks(found, table.BY_HITS)
+    return bool(marks) and len(figures.lengths(found)) > 1
 
 
 def _picture(run: Run, name: str) -> Picture:

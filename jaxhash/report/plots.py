@@ -8,9 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from jaxhash.report import lettering
+
 # Right and wrong differ in line style and caption too, for readers who are colour-blind.
 RIGHT = {"color": "#009e73", "linestyle": "-"}
 WRONG = {"color": "#d55e00", "linestyle": (0, (2, 1))}
+TITLE = 100  # characters in a line above a figure
+CAPTION = 18  # characters in a line above an image of an inch
 
 
 def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
@@ -25,17 +29,17 @@ def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
     recall_axes, number_axes, bit_axes = figure.subplots(1, 3)
     for name, numbers in evaluations.items():
         points = numbers["precision_recall"]
-        label = f"{name} (mAP {numbers['map']:.3f})"
+        label = lettering.fit(f"mAP {numbers['map']:.3f}: {name}", TITLE // 3, lines=2)
         recall_axes.plot(points["recall"], points["precision"], "o-", ms=3, label=label)
         found = {int(n): value for n, value in numbers["precision_at"].items() if int(n) >= 10}
-        number_axes.plot(list(found), list(found.values()), "o-", ms=3, label=name)
-        bit_axes.plot(sorted(numbers["bit_balance"]), "o-", ms=3, label=name)
+        number_axes.plot(list(found), list(found.values()), "o-", ms=3)
+        bit_axes.plot(sorted(numbers["bit_balance"]), "o-", ms=3)
     _label(recall_axes, "recall", "precision", "Precision and recall by radius")
     _label(number_axes, "items returned", "precision", "P@N")
     _label(bit_axes, "bits, sorted", "share of 1s in the database", "Bit balance")
     recall_axes.set_xlim(0, 1.02)
     recall_axes.legend(loc="lower left")
-    figure.suptitle(title)
+    figure.suptitle(lettering.fit(title, TITLE))
     _save(figure, path)
 
 
@@ -63,19 +67,21 @@ def retrieval(
     figure = Figure(figsize=(1.05 * (columns + 1), 1.2 * rows + 0.7), layout="constrained")
     grid = figure.subplots(rows, columns + 1, squeeze=False)
     for row in range(rows):
-        _picture(grid[row, 0], queries[row], names[row], {"color": "black", "linestyle": "-"}, 1)
+        name = lettering.fit(names[row], CAPTION, lines=3)
+        _picture(grid[row, 0], queries[row], name, {"color": "black", "linestyle": "-"}, 1)
         for column in range(columns):
             good = right[row, column]
             bits = distances[row, column]
             caption = f"{'right' if good else 'wrong'}, {bits} bit{'' if bits == 1 else 's'}"
             frame = RIGHT if good else WRONG
             _picture(grid[row, column + 1], hits[row, column], caption, frame, 3)
+    title = lettering.fit(title, TITLE)
     figure.suptitle(f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong")
     _save(figure, path)
 
 
 def attention(
-    path: Path, title: str, pictures: Sequence[np.ndarray], maps: dict[str, np.ndarray]
+    path: Path, title: str, pictures: Sequence[np.ndarray] | np.ndarray, maps: dict[str, np.ndarray]
 ) -> None:
     """Draws images, each followed by its attention map at each node of the network.
 
@@ -104,6 +110,7 @@ def attention(
                 extent=(-0.5, width - 0.5, height - 0.5, -0.5),
                 interpolation="bilinear",
             )
+    title = lettering.fit(title, CAPTION * columns, lines=2)
     figure.suptitle(f"{title}\nbright: counts most in this picture", fontsize=10)
     _save(figure, path)
 
@@ -123,6 +130,7 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
 
 
 def _save(figure: Figure, path: Path) -> None:
+    lettering.choose_fonts(figure)
     FigureCanvasAgg(figure)
     with path.open("wb") as file:  # the path may be in object storage
         figure.savefig(file, dpi=110, format="png")

@@ -3,7 +3,7 @@
 python -m jaxhash.report.sizes configs/dah.py configs/dhida.py
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -46,11 +46,14 @@ def measure(config: ConfigDict) -> Size:
     }
 
     def encode(variables: dict, image: jax.Array) -> jax.Array:
-        return network.apply(variables, image).u
+        output: Any = network.apply(variables, image)  # which may return variables too
+        return output.u
 
     compiled = jax.jit(encode).lower(variables, image).compile()
+    cost = compiled.cost_analysis()
+    assert cost is not None  # on a CPU, as here
     attention = sum(count for name, count in parts.items() if name.startswith("attention"))
-    return Size(sum(parts.values()), attention, compiled.cost_analysis()["flops"])
+    return Size(sum(parts.values()), attention, cost["flops"])
 
 
 def table(paths: list[str]) -> str:

@@ -1,7 +1,7 @@
 """The tables of a report, for its page and for its Markdown."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from markupsafe import Markup
@@ -10,9 +10,10 @@ from jaxhash import config as configs
 from jaxhash.report import glyphs, papers, systems, table
 from jaxhash.report.seeds import Spread
 from jaxhash.report.systems import System
+from jaxhash.runs import results
 from jaxhash.runs.results import Run
 
-PAPER = "its paper's mAP: another protocol and scale"
+PAPER = "its paper's mAP, at its own scale"
 
 
 class Cell(NamedTuple):
@@ -39,52 +40,55 @@ class Table(NamedTuple):
 
 
 def every_run(found: Sequence[System]) -> Table:
-    """Lists every run with its settings, and the figure of its paper."""
-    titles = ("run", "mAP", "from 0 to 1", "untrained", "P@H≤2", "bits", "seed", PAPER, "system")
+    """Lists every run with its settings, and the landmark of its paper."""
+    hits = [table.HITS] if _any_by_hits(found) else []
+    titles = ("run", "mAP", "from 0 to 1", *hits, "at step 0", "P@H≤2", "bits", "seed", PAPER)
     rows = []
     for system in found:
         for run in system.runs:
-            numbers, start = run.results, (run.results["at_start"] or {}).get("map")
-            paper = papers.figure(numbers["name"], numbers["bits"])
-            ends = numbers.get("map_interval")
-            gauge = glyphs.gauge(numbers["map"], system.style, start, paper, ends)
+            numbers, start = run.results, (results.at_start(run.results) or {}).get("map")
+            paper, ends = papers.find(numbers), numbers.get("map_interval")
+            same = paper.value if paper and paper.measure == "map" else None
+            gauge = glyphs.gauge(numbers["map"], system.style, start, same, ends)
             at = f" at {numbers['map_at']}" if numbers.get("map_at") else ""
             rows.append(
                 [
                     Cell(run.label, picture=glyphs.swatch(system.style)),
-                    Cell(_four(numbers["map"]) + at, _interval(ends)),
+                    Cell(table.four(numbers["map"]) + at, _interval(ends)),
                     Cell("", picture=gauge),
-                    Cell(_four(start)),
-                    Cell(_four(numbers["precision_at_radius_2"])),
+                    *(Cell(table.four(table.by_hits(numbers))) for _ in hits),
+                    Cell(table.four(start)),
+                    Cell(table.four(numbers["precision_at_radius_2"])),
                     Cell(str(numbers["bits"])),
                     Cell(str(numbers["seed"])),
-                    Cell(_four(paper)),
+                    Cell(paper.text() if paper else ""),
                     *(Cell(numbers[name]) for name in ("name", "dataset", "protocol", "weights")),
                     Cell(numbers.get("db_codes", "network")),
                     Cell(f"{numbers['steps']:,}"),
                 ]
             )
-    return Table(
-        "Every run", (*titles, "data", "protocol", "weights", "database codes", "steps"), rows
-    )
+    settings = ("system", "data", "protocol", "weights", "database codes", "steps")
+    return Table("Every run", (*titles, *settings), rows)
 
 
 def over_seeds(found: Sequence[System]) -> Table | None:
     """Lists mean and deviation over seeds; None where no system has two seeds at a length."""
     if all(len(runs) == 1 for system in found for runs in system.by_bits().values()):
         return None
-    titles = ("system", "bits", "mAP", "P@H≤2", "seeds", PAPER, "protocol", "database codes")
+    hits = [table.HITS] if _any_by_hits(found) else []
+    titles = ("system", "bits", "mAP", *hits, "P@H≤2", "seeds", PAPER, "protocol", "database codes")
     rows = []
     for system in found:
         for bits, runs in system.by_bits().items():
             first = runs[0].results
             seeds = ", ".join(str(run.results["seed"]) for run in runs)
-            spreads = (
-                Spread.of([run.results[name] for run in runs]).text("±")
-                for name in ("map", "precision_at_radius_2")
-            )
+            spreads = [_spread(run.results["map"] for run in runs)]
+            spreads += [_spread(table.by_hits(run.results) for run in runs) for _ in hits]
+            spreads.append(_spread(run.results["precision_at_radius_2"] for run in runs))
+            spreads[0] += f" at {first['map_at']}" if first.get("map_at") else ""
             codes, steps = first.get("db_codes", "network"), f"{first['steps']:,}"
-            paper = _four(papers.figure(first["name"], bits))
+            landmark = papers.find(first)
+            paper = landmark.text() if landmark else ""
             texts = (str(bits), *spreads, seeds, paper, first["protocol"], codes, steps)
             rows.append(
                 [Cell(system.label, picture=glyphs.swatch(system.style)), *map(Cell, texts)]
@@ -169,8 +173,15 @@ def _value(config: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _four(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _any_by_hits(found: Sequence[System]) -> bool:
+    return any(table.by_hits(run.results) is not None for system in found for run in system.runs)
+
+
+def _spread(values: Iterable[float | None]) -> str:
+    """Writes mean and deviation; nothing where a run has no value."""
+    known = list(values)
+    numbers = [value for value in known if value is not None]
+    return Spread.of(numbers).text("±") if len(numbers) == len(known) else ""
 
 
 def _interval(ends: Sequence[float] | None) -> str:

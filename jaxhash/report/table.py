@@ -18,10 +18,11 @@ from jaxhash.report import papers
 from jaxhash.report.seeds import Spread
 from jaxhash.runs import results
 
-ROWS = (
-    ("mAP, ties averaged", "map"),
-    ("mAP, ties by index", "map_index"),
-    ("precision at radius 2", "precision_at_radius_2"),
+BY_HITS = "map_index_hits"
+HITS = "mAP by hits"
+DIVISION = (
+    "mAP@k is divided by min(k, relevant items), and averaged over the orders of ties; by hits, it "
+    "is divided by the relevant items among the first k, as published code does, with ties by index"
 )
 
 
@@ -38,32 +39,58 @@ def compare(columns: dict[str, dict]) -> str:
     mAP, ties by index          0.2500
     precision at radius 2       0.0000
     """
-    lines = [f"{'':24}" + "".join(f"{title:>10}" for title in columns)]
-    for title, name in ROWS:
-        values = "".join(f"{column[name]:>10.4f}" for column in columns.values())
-        lines.append(f"{title:24}{values}")
-    at = list(columns.values())[-1]["map_at"]
-    if at is not None:
-        lines.append(f"mAP is over the first {at} items, divided by min({at}, relevant items)")
-    return "\n".join(lines)
+    last = list(columns.values())[-1]
+    at, name = last["map_at"], metric(last)
+    rows = {f"{name}, ties averaged": "map", f"{name}, ties by index": "map_index"}
+    note = f"{name} is divided by min({at}, relevant items)"
+    if at and BY_HITS in last:
+        rows[f"{name} by hits"] = BY_HITS
+        note += f"; by hits, by those among the first {at} items, as published code does"
+    rows["precision at radius 2"] = "precision_at_radius_2"
+    width = max(24, *(len(title) + 1 for title in rows))
+    lines = [" " * width + "".join(f"{title:>10}" for title in columns)]
+    for title, key in rows.items():
+        values = (column.get(key) for column in columns.values())
+        cells = "".join(f"{'' if v is None else f'{v:.4f}':>10}" for v in values)
+        lines.append(f"{title:{width}}{cells}")
+    return "\n".join([*lines, note] if at else lines)
+
+
+def metric(run: dict) -> str:
+    """Names the mean average precision of a run.
+
+    >>> metric({"map_at": 5000}), metric({})
+    ('mAP@5000', 'mAP')
+    """
+    return f"mAP@{run['map_at']}" if run.get("map_at") else "mAP"
+
+
+def by_hits(run: dict) -> float | None:
+    """Returns the mAP@k of a run that is divided by the hits; None over the whole database.
+
+    >>> by_hits({"map_at": 10, "map_index_hits": 0.5}), by_hits({"map_index_hits": 0.5})
+    (0.5, None)
+    """
+    return run.get(BY_HITS) if run.get("map_at") else None
 
 
 def markdown(runs: dict[str, dict]) -> str:
     """Makes a Markdown table of runs with their provenance.
 
-    The mAP is followed by its 95 % interval over the queries, where a run has one.
+    The mAP is followed by its k and its 95 % interval over the queries, where a run has them. mAP@k
+    divided by hits has a column of its own.
 
     Args:
       runs: name to the content of its `results.json`.
 
     >>> print(markdown({}))
-    | run | protocol | bits | seed | weights | mAP | untrained | mAP by index | P@H<=2 | code, hardware |
+    | run | protocol | bits | seed | weights | mAP | at step 0 | mAP by index | P@H<=2 | code, hardware |
     |---|---|---|---|---|---|---|---|---|---|
     """  # noqa: E501
-    titles = ("run", "protocol", "bits", "seed", "weights", "mAP", "untrained", "mAP by index")
+    titles = ("run", "protocol", "bits", "seed", "weights", "mAP", "at step 0", "mAP by index")
     lines = []
     for name, run in runs.items():
-        where = run["provenance"]
+        where, start = run["provenance"], results.at_start(run)
         lines.append(
             (
                 name,
@@ -71,49 +98,58 @@ def markdown(runs: dict[str, dict]) -> str:
                 str(run["bits"]),
                 str(run["seed"]),
                 run["weights"],
-                f"{run['map']:.4f}{_interval([run])}",
-                f"{run['at_start']['map']:.4f}" if run["at_start"] else "",
-                f"{run['map_index']:.4f}",
+                f"{run['map']:.4f}{_at(run)}{_interval([run])}",
+                four(start["map"]) if start else "",
+                four(run.get("map_index")),
+                four(by_hits(run)),
                 f"{run['precision_at_radius_2']:.4f}",
                 f"{where['code']}, {where['hardware']}",
             )
         )
-    return lay_out((*titles, "P@H<=2", "code, hardware"), lines)
+    return _with_note((*titles, HITS, "P@H<=2", "code, hardware"), lines)
 
 
 def over_seeds(runs: Iterable[dict]) -> str:
-    """Makes a Markdown table of systems: mean and deviation over seeds, and the paper's figure.
+    """Makes a Markdown table of systems: mean and deviation over seeds, and the paper's mAP.
 
     The deviation is that of a sample, with n - 1. It is followed, where every run of a row has one,
     by the 95 % interval over the queries, its ends averaged over the seeds. Runs that differ in
     more than the seed have separate rows; the report of `jaxhash.report` says in what they differ.
+    A paper's mAP is shown for runs with the same data set, protocol and k, with its table and
+    section below (`jaxhash.report.papers`).
 
-    >>> run = {"name": "dah", "bits": 48, "protocol": "cifar10_official", "db_codes": "network"}
-    >>> rest = {"precision_at_radius_2": 0.25, "steps": 9}
+    >>> run = {"name": "dah", "bits": 48, "dataset": "cifar10", "protocol": "cifar10_official"}
+    >>> rest = {"precision_at_radius_2": 0.25, "steps": 9, "db_codes": "network"}
     >>> print(over_seeds([run | rest | {"map": 0.5}, run | rest | {"map": 0.6}]))
     | system | bits | protocol | database codes | steps | seeds | mAP | P@H<=2 | paper's mAP |
     |---|---|---|---|---|---|---|---|---|
     | dah | 48 | cifar10_official | network | 9 | 2 | 0.5500 +- 0.0707 | 0.2500 +- 0.0000 | 0.9231 |
+    <BLANKLINE>
+    Papers' mAP: DAH, table 2, protocol of section IV-A.
     """
-    titles = ("system", "bits", "protocol", "database codes", "steps", "seeds", "mAP", "P@H<=2")
+    titles: tuple[str, ...]
+    titles = ("system", "bits", "protocol", "database codes", "steps", "seeds", "mAP")
     groups: dict[tuple, list[dict]] = {}
     for run in runs:
         key = (run["name"], run["bits"], run["protocol"], run.get("db_codes", "network"))
-        whole = (*key, run["steps"], json.dumps(settings(run), sort_keys=True))
-        groups.setdefault(whole, []).append(run)
-    lines = []
+        shared = (run["dataset"], run.get("map_at"), json.dumps(settings(run), sort_keys=True))
+        groups.setdefault((*key, run["steps"], *shared), []).append(run)
+    lines, landmarks = [], []
     for whole, group in groups.items():
-        paper = papers.figure(whole[0], whole[1])
+        landmarks.append(papers.find(group[0]))
+        hits = [by_hits(run) for run in group]
         lines.append(
             (
-                *map(str, whole[:-1]),
+                *map(str, whole[:5]),
                 str(len(group)),
-                Spread.of([run["map"] for run in group]).text() + _interval(group),
+                Spread.of([run["map"] for run in group]).text() + _at(group[0]) + _interval(group),
+                Spread.of([h for h in hits if h is not None]).text() if all(hits) else "",
                 Spread.of([run["precision_at_radius_2"] for run in group]).text(),
-                f"{paper:.4f}" if paper else "",
+                landmarks[-1].text() if landmarks[-1] else "",
             )
         )
-    return lay_out((*titles, "paper's mAP"), lines)
+    titles = (*titles, HITS, "P@H<=2", "paper's mAP")
+    return _with_note(titles, lines, papers.sources(landmarks))
 
 
 def uniformity(runs: dict[str, dict]) -> str:
@@ -170,6 +206,29 @@ def _interval(runs: list[dict]) -> str:
         return ""
     low, high = (statistics.mean(run["map_interval"][end] for run in runs) for end in (0, 1))
     return f" [{low:.2f}, {high:.2f}]"
+
+
+def four(value: float | None) -> str:
+    """Writes a share with four digits; nothing for None.
+
+    >>> four(0.5), four(None)
+    ('0.5000', '')
+    """
+    return "" if value is None else f"{value:.4f}"
+
+
+def _at(run: dict) -> str:
+    return f" at {run['map_at']}" if run.get("map_at") else ""
+
+
+def _with_note(titles: Sequence[str], lines: Sequence[Sequence[str]], *notes: str) -> str:
+    """Lays out a table and notes below it; drops the column of mAP by hits where it is empty."""
+    column = titles.index(HITS)
+    if any(line[column] for line in lines):
+        notes = (f"{DIVISION}.", *notes)
+    else:
+        titles, *lines = ((*row[:column], *row[column + 1 :]) for row in (titles, *lines))
+    return "\n\n".join(filter(None, (lay_out(titles, lines), *notes)))
 
 
 def lay_out(titles: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

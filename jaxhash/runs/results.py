@@ -39,6 +39,20 @@ def read(paths: Sequence[str | Path]) -> list[Run]:
     return [_read(*pair) for pair in zip(_labels(homes), files, strict=True)]
 
 
+def at_start(results: dict) -> dict | None:
+    """Returns what a run measured at step 0, before training; None where it did not.
+
+    Results of older versions may hold the first measurement that was logged, at whatever step.
+
+    >>> at_start({"at_start": {"step": 0, "map": 0.1}})
+    {'step': 0, 'map': 0.1}
+    >>> at_start({"at_start": {"step": 500, "map": 0.4}}), at_start({"at_start": None})
+    (None, None)
+    """
+    start = results.get("at_start")
+    return start if start and start.get("step", 0) == 0 else None
+
+
 def _results(path: Path) -> Path:
     """Returns the absolute path of the JSON file of a run."""
     try:

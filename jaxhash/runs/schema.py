@@ -78,6 +78,7 @@ _NEEDED = {
 _OPTIONAL = {
     "map_interval": lambda ends: _shares(ends) and len(ends) == 2,
     "map_at": _whole,
+    **dict.fromkeys(("map_index", "map_index_hits"), _share),
     "at_start": lambda start: _object(start) and _share(start.get("map")),
     "db_codes": _text,
     "codes_in_use": _whole,

@@ -1,1 +1,1 @@
-"""Training: the loop, the experiment that it runs, the step, optimizers, preemption."""
+"""Training: the loop, what a config names, the step, optimizers, progress, preemption."""

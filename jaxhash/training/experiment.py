@@ -1,11 +1,11 @@
-"""Everything that a config names, built by its room: data, network, objective, mapped steps."""
+"""Everything that a config names, built: data, network, loss, optimizer, mapped steps."""
 
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,32 +19,40 @@ from jaxhash.distributed import processes
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.batches import encode
+from jaxhash.encoders.exporter import check_batch_size_is_free
 from jaxhash.encoders.steps import encode_step
 from jaxhash.errors import UserError
 from jaxhash.losses import Task
+from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, hash_network, pretrained
-from jaxhash.training import optimizers, steps
-from jaxhash.training.state import TrainState
+from jaxhash.training import initial, keys, optimizers, steps
+from jaxhash.training.state import AveragedState, TrainState
 
 
 class Experiment:
-    """The parts of a run, and what training and evaluation both do with them.
+    """The parts of a run, and the operations that training and evaluation share.
 
     Attributes:
       config: the configuration.
       data: the data set and its splits.
       replicas: the devices.
-      model, loss, optimizer, augment: what the config names; for a loop of one's own, too.
+      model, loss, optimizer, augment: as the config names them.
       steps_per_epoch, total_steps: of training.
+      extended: the steps at which the run had been finished before it was extended.
       order: (step) -> [batch] positions among the training images.
-      train_step: (state, batch) -> (state, metrics), over the replicas; takes over the memory of
-        the state that it is given.
+      train_step: (state, batch) -> (state, metrics), over the replicas; the buffers of the state
+        are reused and must not be read again.
       after_epoch: (state) -> state, over the replicas; None where the loss needs none.
     """
 
-    def __init__(self, config: ConfigDict):
-        """Builds all parts; raises UserError for the first that cannot be."""
+    def __init__(self, config: ConfigDict, extended: Sequence[int] = ()):
+        """Builds all parts; raises UserError for the first that cannot be built.
+
+        Args:
+          config: of the run.
+          extended: see `jaxhash.runs.origin.Origin`.
+        """
         configs.check(config)
         self.config = config
         self.replicas = Replicas(config.devices)
@@ -53,28 +61,35 @@ class Experiment:
         self.loss = losses.build(config.loss)
         self._check_before_data()
         with processes.primary_first():  # a data set may prepare itself
-            self.data = data.build(config.data, config.seed)
+            self.data = data.build(config.data)
         self._check_data()
         labels, batch_size = self.data.train_labels, config.train.batch_size
-        self._task = Task(config.model.bits, labels)
-        self.model = hash_network.build(config.model, labels.shape[1])
+        self._task = Task(config.model.bits, labels, config.seed)
+        frozen = optimizers.frozen(config.optim)
+        self.model = hash_network.build(config.model, labels.shape[1]).clone(frozen=frozen)
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
-        self.optimizer = optimizers.build(config.optim, self.total_steps)
+        self.extended = tuple(step for step in extended if step < self.total_steps)
+        self.optimizer = optimizers.build(config.optim, self.total_steps, self.extended)
         self.train_step, self.after_epoch, self._gather, self._encode_step = self._mapped()
 
     def _mapped(self) -> tuple:
         """Maps the steps over the devices."""
-        network = {"model": self.model, "augment": self.augment}
-        objective = {"loss": self.loss, "optimizer": self.optimizer, "seed": self.config.seed}
+        network: dict[str, Any] = {"model": self.model, "augment": self.augment}
+        objective: dict[str, Any] = {
+            "loss": self.loss,
+            "optimizer": self.optimizer,
+            "seed": self.config.seed,
+            "average": self._average,
+        }
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
         if self.loss.after_epoch:
-            after_epoch = partial(steps.after_epoch, loss=self.loss)
-            after_epoch = self.replicas.map(after_epoch, donate=(0,))
+            step = partial(steps.after_epoch, loss=self.loss)
+            after_epoch = self.replicas.map(step, donate=(0,))
         return (
             self.replicas.map(train_step, donate=(0,)),
             after_epoch,
@@ -82,15 +97,24 @@ class Experiment:
             self.replicas.map(partial(encode_step, **network)),
         )
 
+    @property
+    def _average(self) -> float:
+        return self.config.optim.get("average", 0.0)
+
     def _check_before_data(self) -> None:
-        """Refuses what does not fit together before data are read: names, and a traced network."""
+        """Checks names and traces the network before data are read."""
         config = self.config
         datasets.protocol(config.data.name, config.data.protocol)
         optimizers.build(config.optim, total_steps=1)
+        if optimizers.frozen(config.optim) >= set(hash_network.PARTS):
+            raise UserError(
+                "optim.multiplier is 0 for every part of the network; expected a part that trains"
+            )
         network = hash_network.build(config.model, labels=2)
         image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
         key = jax.random.key(0)
-        outputs, _ = jax.eval_shape(lambda: network.init_with_output(key, image))
+        outputs, variables = jax.eval_shape(lambda: network.init_with_output(key, image))
+        check_batch_size_is_free(network, variables, image.shape[1:])
         if self.loss.needs_logits and outputs.logits is None:
             raise UserError(
                 f"loss.name={config.loss.name} needs a classifier, and model.head.name="
@@ -98,7 +122,7 @@ class Experiment:
             )
 
     def _check_data(self) -> None:
-        """Refuses data that the network or the objective cannot take."""
+        """Raises UserError for data that the network or the loss cannot take."""
         config, pool = self.config, self.data.pool
         for name in ("mean", "std"):
             given = len(config.data[name])
@@ -114,15 +138,22 @@ class Experiment:
             )
         if self.loss.database_codes and self.data.protocol.database != "train":
             raise UserError(
-                f"learnt database codes exist for training images alone, and protocol "
-                f"{config.data.protocol} searches others; use db_codes=network, or a protocol "
-                "whose database is the training set"
+                f"loss.name={config.loss.name} learns database codes, which exist for training "
+                f"images alone, and protocol {config.data.protocol} searches others; choose a "
+                "protocol whose database is the training set, or options of the loss without "
+                "learnt codes"
+            )
+        if self.loss.database_codes and len(self.data.split.held_out):
+            raise UserError(
+                f"data.held_out={config.data.held_out:g}: loss.name={config.loss.name} learns the "
+                "codes of all images of the database while it trains; use data.held_out=0"
             )
 
-    def batches(self, start: int) -> Iterator[steps.Batch]:
-        """Yields this process's part of the batches from a step on to the last, for `train_step`.
+    def batches(self, start: int) -> Generator[steps.Batch, None, None]:
+        """Yields this process's part of the batches from step `start` to the last.
 
-        Training images that fit live on the devices, others are streamed; both give the same.
+        Training images are kept on the devices where they fit, and streamed otherwise; both give
+        the same batches.
         """
         pixels, train = self.data.pool.pixels, self.data.split.train
         labels = self.data.train_labels
@@ -137,29 +168,43 @@ class Experiment:
         with contextlib.closing(stream):
             for step, images in zip(todo, stream, strict=True):
                 index = own(step)
-                yield self.replicas.shard(steps.Batch(images, labels[index], index))
+                batch = self.replicas.shard((images, labels[index], index))
+                yield steps.Batch(*batch)
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
-        key = jax.random.fold_in(jax.random.key(self.config.seed), 0xB17)
-        # As an argument: what follows from a constant, XLA would work out while it compiles.
+        key = keys.initial(self.config.seed)
+        # The key is an argument: XLA would compute what follows from a constant while it compiles.
         return jax.tree.map(np.asarray, jax.jit(self._random_state)(key))
 
-    def pretrained(self, state: TrainState) -> TrainState:
-        """Returns the state with a pretrained backbone, where `model.weights` names one.
+    def pretrained(self, state: TrainState) -> tuple[TrainState, dict[str, Any] | None]:
+        """Gives a state the initial weights that `model.weights` names.
+
+        Returns:
+          the state, and what is to be noted of the run whose network it is, if it is one's.
 
         Raises:
-          UserError: the weights cannot be reached or do not fit.
+          UserError: the weights cannot be read or do not fit.
         """
-        family = backbones.family(self.config.model.backbone.name)
         weights = self.config.model.weights
+        if initial.names_run(weights):
+            source = initial.from_run(state.variables, weights)
+            print(source)
+            if source.trained_on_other_splits(self.config.data.name, self.data.split.checksum):
+                print(
+                    f"{weights} was trained on other splits of {self.config.data.name}: queries "
+                    "here may be among its training images"
+                )
+            return state.with_variables(source.variables), source.notes
+        family = backbones.family(self.config.model.backbone.name)
         variables = pretrained.initialise(state.variables, weights, family.torch_names)
-        return state.replace(**variables)
+        return state.with_variables(variables), None
 
     def _random_state(self, key: jax.Array) -> TrainState:
         pixels = jnp.zeros((1, *self.data.pool.pixels.shape[1:]), jnp.uint8)
         variables = self.model.init(key, self.augment.for_encoding(pixels), train=False)
-        return TrainState.create(variables, self.optimizer, self.loss.init(self._task))
+        kind = AveragedState if self._average else TrainState
+        return kind.create(variables, self.optimizer, self.loss.init(self._task))
 
     def codes(self, state: TrainState) -> "Encoded":
         """Encodes queries and database with a replicated state."""
@@ -175,14 +220,33 @@ class Experiment:
             pace = (time.monotonic() - before) * 1_000 / len(codes)
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
 
+    def held_out_map(self, state: TrainState) -> float | None:
+        """Measures the held-out images as queries among the images that are trained on.
+
+        Returns:
+          mean average precision, at the depth of the protocol; None without `data.held_out`.
+        """
+        split, labels = self.data.split, self.data.pool.labels
+        if not len(split.held_out):
+            return None
+        queries, database = (
+            Coded(self._encode(state, positions, title), labels[positions])
+            for positions, title in (
+                (split.held_out, "encode held-out"),
+                (split.train, "encode train"),
+            )
+        )
+        bits, map_at = self.config.model.bits, self.data.protocol.map_at
+        return mean_average_precision(queries, database, bits, map_at)
+
     def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
-        """Shows where the network looks in uint8 images [n h w c]: {node: [n h' w']}."""
+        """Computes the attention maps of uint8 images [n h w c]: {node: [n h' w']}."""
         variables = self.replicas.first(state.variables)
         return attention_maps.compute(self.model, variables, self.augment, pixels)
 
     @property
     def db_codes(self) -> str:
-        """Whose codes are searched: `"network"`, or `"learnt"` beside it."""
+        """Returns whose codes the database has: `"network"`, or those that a loss `"learnt"`."""
         return "learnt" if self.loss.database_codes else "network"
 
     def _encode(self, state: TrainState, positions: np.ndarray, title: str) -> np.ndarray:
@@ -208,9 +272,9 @@ def _select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
 class Encoded(NamedTuple):
     """Codes of the queries and of the database.
 
-    db_codes: whose codes the database's are, see `Experiment.db_codes`.
-    milliseconds: an image of the database took to encode, from memory and compiled; None where
-      the database was not encoded.
+    db_codes: see `Experiment.db_codes`.
+    milliseconds: to encode an image of the database, from memory and compiled; None where the
+      database was not encoded.
     """
 
     queries: Coded

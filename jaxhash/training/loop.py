@@ -1,46 +1,67 @@
-"""The only training loop. Read `train_and_evaluate` from top to bottom: it is the whole story."""
+"""The only training loop: `train_and_evaluate`, and the evaluation of a checkpoint."""
 
-import json
-import sys
+import contextlib
 import time
+from collections.abc import Callable
 
-import jax
-import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
-from tqdm import tqdm
 
 from jaxhash import config as configs
 from jaxhash.data import summary
 from jaxhash.distributed import processes
-from jaxhash.encoders import attention_maps
 from jaxhash.errors import UserError
-from jaxhash.metrics import hamming
-from jaxhash.metrics.evaluate import evaluate
-from jaxhash.report import plots, table
-from jaxhash.runs import provenance, workdir
+from jaxhash.runs import dataset, origin, workdir
 from jaxhash.runs.checkpoints import Checkpoints
-from jaxhash.runs.metrics_log import Writer, check_finite, read
-from jaxhash.training.experiment import Encoded, Experiment
+from jaxhash.runs.dataset import Dataset
+from jaxhash.runs.metrics_log import Writer, check_finite
+from jaxhash.runs.origin import Origin
+from jaxhash.training import extension, measurement
+from jaxhash.training.experiment import Experiment
 from jaxhash.training.preemption import Stopping
+from jaxhash.training.progress import Progress, say
 from jaxhash.training.state import TrainState
 
-SHOWN_QUERIES = 10
-SHOWN_HITS = 10
+Track = Callable[[int, dict[str, float]], None]
 
 
-def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | None:
-    """Trains what a config names, measures it, and leaves everything in a folder.
+class TrackedWriter(Writer):
+    """A writer that also passes each row to another tracker of experiments."""
 
-    Started again in the same folder it goes on where it was, and gives bit for bit what it would
-    have given; started after the end it only shows the results. SIGTERM and Ctrl-C save and return.
-    Several processes (`jaxhash.distributed.processes.joined`) share one run where each calls this
-    with the same arguments; process 0 writes and measures for all.
+    def __init__(self, folder: epath.Path, step: int, track: Track | None, *, silent: bool):
+        """Opens the files; `track` is called with the step and the scalars of each row."""
+        super().__init__(folder, step, silent=silent)
+        self._track = None if silent else track
+
+    def write(self, step: int, scalars: dict[str, float]) -> None:
+        """Writes one row."""
+        super().write(step, scalars)
+        if self._track:
+            self._track(step, dict(scalars))
+
+
+def train_and_evaluate(
+    config: ConfigDict,
+    folder: epath.PathLike,
+    track: Track | None = None,
+    *,
+    extend: bool = False,
+) -> dict | None:
+    """Trains what a config names, measures it, and writes everything into a folder.
+
+    Started again in the same folder, it continues from the last checkpoint, bit for bit as if it
+    had not been interrupted; started after the end, it only prints the results. On SIGTERM and
+    Ctrl-C it saves and returns. Several processes (`jaxhash.distributed.processes.joined`) share
+    one run where each calls this with the same arguments; process 0 writes and measures for all.
 
     Args:
       config: as from `configs/`, or from `jaxhash.config.base()`.
-      folder: the workdir: checkpoints, `config.json`, `metrics.jsonl`, `events/`, `results.json`,
-        `curves.png`, `retrieval.png`, `attention.png`.
+      folder: the workdir: checkpoints, `config.json`, `dataset.json`, `metrics.jsonl`, `events/`,
+        `results.json`, `curves.png`, `retrieval.png`, `attention.png`.
+      track: called on process 0 with each row of `metrics.jsonl` when it is written, as (step,
+        {name: value}): for another tracker of experiments.
+      extend: whether a finished run goes on to a greater `train.total_epochs` or `total_steps`, see
+        `jaxhash.training.extension`.
 
     Returns:
       the results, as in `results.json`; None where the run was stopped before its end, and on
@@ -50,30 +71,40 @@ def train_and_evaluate(config: ConfigDict, folder: epath.PathLike) -> dict | Non
       UserError: the config, the data or the folder cannot be used, or training diverged.
     """
     folder = epath.Path(folder).expanduser()
-    workdir.check(folder, config)
-    if processes.agree((folder / workdir.RESULTS).exists()):
-        print(f"{folder} is finished; delete it to train again")
-        return show(json.loads((folder / workdir.RESULTS).read_text()))
+    free = extension.LENGTH if extend else ()
+    workdir.check(folder, config, free)
+    run = extension.prepare(folder, config) if extend else origin.read(folder)
+    if processes.agree(extension.finished(folder, run)):
+        print(f"{folder} is finished; delete it to train again, or --extend it")
+        results = extension.results(folder)
+        return measurement.show(results) if results else None
 
-    experiment = Experiment(config)
+    experiment = Experiment(config, run.extended)
     primary = experiment.replicas.primary
-    # Where there is a checkpoint it wins over pretrained weights, and those over random ones.
+    # A checkpoint replaces pretrained weights, and those replace random ones.
+    say("compiling the initial weights", silent=not primary)
     state = experiment.random_state()
     if not workdir.has_checkpoint(folder):
-        state = experiment.pretrained(state)
-    with workdir.claimed(folder, config, primary, processes.meet):
+        state, source = experiment.pretrained(state)
+        run = Origin(initialised_from=source)
+    with workdir.claimed(folder, config, primary, processes.meet, free):
+        dataset.hold(folder, Dataset.of(experiment.data), primary)
         print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
         print(*summary.lines(experiment.data), sep="\n")
+        if extend:
+            extension.begin(folder, experiment, run)
+        elif primary:
+            origin.write(folder, run)
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
-            with Writer(folder, int(state.step), silent=not primary) as writer:
+            with TrackedWriter(folder, int(state.step), track, silent=not primary) as writer:
                 state = _train(experiment, state, checkpoints, writer, stop)
         if stop.requested:
-            print(f"{stop.requested}: saved; the same command goes on from here")
+            print(f"{stop.requested}: saved; the same command continues from here")
             return None
-        return finish(experiment, experiment.replicas.replicate(state), folder)
+        return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
 
 
 def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None) -> dict | None:
@@ -81,26 +112,28 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
 
     Args:
       folder: the workdir of the run.
-      config: the run's own unless given; it may differ in what is free to change, such as where
-        the data lie.
+      config: by default that of the run; it may differ in keys that are free to change, such as
+        data.dir.
 
     Returns:
       the results; None on processes other than 0.
 
     Raises:
-      UserError: the folder holds no run, another run, or no checkpoint that fits.
+      UserError: the folder holds no run, another run, or no checkpoint that fits; its data are
+        others than those it began with; or it cannot be written.
     """
     folder = epath.Path(folder).expanduser()
     own = configs.from_json(folder / workdir.CONFIG)
-    if config is not None:
-        workdir.check(folder, config)
+    workdir.check(folder, config or own)
     if not workdir.has_checkpoint(folder):
         raise UserError(f"{folder}: no checkpoint yet; train first with --mode=train")
-    experiment = Experiment(config or own)
-    with workdir.claimed(folder, own, experiment.replicas.primary, processes.meet):
+    experiment = Experiment(config or own, origin.read(folder).extended)
+    primary = experiment.replicas.primary
+    with workdir.claimed(folder, own, primary, processes.meet):
+        dataset.hold(folder, Dataset.of(experiment.data), primary)
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
-        return finish(experiment, experiment.replicas.replicate(state), folder)
+        return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
 
 
 def _train(
@@ -110,7 +143,7 @@ def _train(
     writer: Writer,
     stop: Stopping,
 ) -> TrainState:
-    """Runs the steps that are left, and returns the last state on the host."""
+    """Runs the remaining steps, and returns the last state on the host."""
     config, replicas = experiment.config, experiment.replicas
     total, epoch = experiment.total_steps, experiment.steps_per_epoch
     save_every = configs.duration(config.checkpoint, "every", epoch)
@@ -122,152 +155,50 @@ def _train(
         due = measure_every and 0 < step < total and step % measure_every == 0
         due = due or (step == 0 and config.eval.at_start)
         if due and not processes.agree(writer.has(step, "eval/map")):
-            encoded = experiment.codes(state)
+            say(f"measuring at step {step:,}", silent=not replicas.primary)
+            _, numbers = measurement.measure(experiment, state)
             if replicas.primary:
-                writer.write(step, _scalars(measure(experiment, encoded)))
+                writer.write(step, measurement.scalars(numbers))
 
-    measure_if_due(start)  # a run that was cut between a checkpoint and its measurement
+    # Also where a run was killed between a checkpoint and its measurement.
+    measure_if_due(start)
 
-    progress = tqdm(
-        range(start, total),
-        "train",
-        initial=start,
-        total=total,
-        mininterval=0.2 if sys.stderr.isatty() else 30,
-        disable=not replicas.primary,
-    )
     clock, since = time.monotonic(), start
-    batches = experiment.batches(start)
-    for step in progress:
-        state, metrics = experiment.train_step(state, next(batches))
-        done = step + 1
-        if experiment.after_epoch and done % epoch == 0:
-            state = experiment.after_epoch(state)
-        last = done == total
-        log = last or done % config.log.every_steps == 0
-        save = last or (save_every and done % save_every == 0)
-        # Several processes talk of stopping only where they wait for each other anyhow.
-        if log or save or replicas.processes == 1:
-            stop.share(processes.largest)
-            save = save or bool(stop.requested)
-        if log or save:
-            scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
-            check_finite(done, scalars, checkpoints.latest())
-        if log:
-            now = time.monotonic()
-            rate = (done - since) * config.train.batch_size / (now - clock)
-            clock, since = now, done
-            row = {f"train/{name}": value for name, value in scalars.items()}
-            writer.write(done, row | {"train/images_per_second": rate})
-            progress.set_postfix(loss=f"{scalars['loss']:.4f}", epoch=f"{done / epoch:.1f}")
-        if save:
-            checkpoints.save(done, replicas.first(state))
-        if stop.requested and not last:
-            break
-        before = time.monotonic()
-        measure_if_due(done)
-        clock += time.monotonic() - before
-    progress.close()
-    batches.close()
+    with (
+        Progress(start, total, epoch, silent=not replicas.primary) as progress,
+        contextlib.closing(experiment.batches(start)) as batches,
+    ):
+        for step in range(start, total):
+            state, metrics = experiment.train_step(state, next(batches))
+            done = step + 1
+            progress.step(done)
+            checkpoints.check()
+            last = done == total
+            if experiment.after_epoch and (done % epoch == 0 or last):
+                state = experiment.after_epoch(state)
+            log = last or done % config.log.every_steps == 0
+            save = last or (save_every and done % save_every == 0)
+            # Several processes share signals only at steps where they wait for each other anyway.
+            if log or save or replicas.processes == 1:
+                stop.share(processes.largest)
+                save = save or bool(stop.requested)
+            if log or save:
+                scalars = {name: float(value) for name, value in replicas.first(metrics).items()}
+                check_finite(done, scalars, checkpoints.latest())
+            if log:
+                now = time.monotonic()
+                rate = (done - since) * config.train.batch_size / (now - clock)
+                clock, since = now, done
+                row = {f"train/{name}": value for name, value in scalars.items()}
+                writer.write(done, row | {"train/images_per_second": rate})
+                progress.log(done, scalars["loss"], rate)
+            if save:
+                checkpoints.save(done, replicas.first(state))
+            if stop.requested and not last:
+                break
+            before = time.monotonic()
+            measure_if_due(done)
+            clock += time.monotonic() - before
     checkpoints.wait()
     stop.share(processes.largest)
     return replicas.first(state)
-
-
-def measure(experiment: Experiment, encoded: Encoded) -> dict:
-    """Evaluates codes by the protocol of the experiment."""
-    bits, map_at = experiment.config.model.bits, experiment.data.protocol.map_at
-    return evaluate(encoded.queries, encoded.database, bits, map_at)
-
-
-def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
-    """Measures a replicated state; the primary process writes results and pictures, and shows."""
-    config = experiment.config
-    encoded = experiment.codes(state)
-    if not experiment.replicas.primary:
-        return None
-    described = config.to_dict()
-    del described["data"]["dir"]  # where the images lay is nobody else's business
-    rows = read(folder)
-    first = rows[0] if rows else {}  # somebody may have deleted metrics.jsonl
-    at_start = {name.removeprefix("eval/"): value for name, value in first.items()}
-    results = {
-        "name": config.name,
-        "dataset": config.data.name,
-        "protocol": config.data.protocol,
-        "split_checksum": experiment.data.split.checksum,
-        "bits": config.model.bits,
-        "seed": config.seed,
-        "weights": config.model.weights,
-        "db_codes": encoded.db_codes,
-        "encode_milliseconds_per_image": encoded.milliseconds,
-        **measure(experiment, encoded),
-        "at_start": at_start if "map" in at_start else None,
-        "steps": experiment.total_steps,
-        "train_images_per_second": _median_rate(rows),
-        "provenance": provenance.collect(len(experiment.replicas)),
-        "config": described,
-    }
-    _draw(experiment, state, encoded, results, folder)
-    # Last, because a run with results counts as finished.
-    workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
-    return show(results)
-
-
-def show(results: dict) -> dict:
-    """Prints the table of a finished run and returns its results."""
-    columns = {"at start": results["at_start"]} if results["at_start"] else {}
-    columns["trained"] = results
-    print(
-        f"\n{results['name']} on {results['dataset']}: {results['bits']} bits, protocol "
-        f"{results['protocol']}, seed {results['seed']}, weights {results['weights']}"
-    )
-    print(table.compare(columns))
-    ratios = sorted(table.ratio(share) for share in results["bit_balance"])
-    print(
-        f"ones to zeros, by bit: {ratios[0]:.2f} to {ratios[-1]:.2f}, "
-        f"median {ratios[len(ratios) // 2]:.2f}"
-    )
-    pace = results.get("encode_milliseconds_per_image")
-    if pace:
-        print(f"encoding: {pace:.3f} ms an image, {results['provenance']['hardware']}")
-    return results
-
-
-def _scalars(numbers: dict) -> dict[str, float]:
-    """Keeps what a row of `metrics.jsonl` can hold."""
-    kinds = (int, float)
-    return {f"eval/{name}": value for name, value in numbers.items() if isinstance(value, kinds)}
-
-
-def _median_rate(rows: list[dict]) -> float | None:
-    rates = [row["train/images_per_second"] for row in rows if "train/images_per_second" in row]
-    return float(np.median(rates)) if rates else None
-
-
-def _draw(
-    experiment: Experiment, state: TrainState, encoded: Encoded, results: dict, folder: epath.Path
-) -> None:
-    pool, split = experiment.data.pool, experiment.data.split
-    title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
-    plots.curves(folder / "curves.png", title, {results["name"]: results})
-    shown = np.linspace(0, len(split.query) - 1, SHOWN_QUERIES).astype(int)
-    queries = jax.tree.map(lambda x: x[shown], encoded.queries)
-    distance = hamming.distances(queries.codes, encoded.database.codes)
-    nearest = np.argsort(distance, axis=1, kind="stable")[:, :SHOWN_HITS]
-    labels = queries.labels.astype(bool)
-    hits = split.database[nearest]
-    maps = experiment.attention_maps(state, pool.pixels[split.query[shown]])
-    if maps:
-        attention_maps.draw(
-            folder / attention_maps.PICTURE, title, pool.pixels[split.query[shown]], maps
-        )
-    plots.retrieval(
-        folder / "retrieval.png",
-        title,
-        pool.pixels[split.query[shown]],
-        pool.pixels[hits],
-        (pool.labels[hits].astype(bool) & labels[:, None]).any(axis=2),
-        np.take_along_axis(distance, nearest, axis=1),
-        [", ".join(np.array(pool.class_names)[row]) for row in labels],
-    )

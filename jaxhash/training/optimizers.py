@@ -1,15 +1,19 @@
 """Optimizers and learning rate schedules from `config.optim`."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jaxhash.errors import UserError, nearest
+from jaxhash.models import hash_network
 
 
 def _rmsprop(lr: optax.Schedule) -> optax.GradientTransformation:
-    """RMSProp as PyTorch has it: decay .99, and epsilon outside the root."""
+    """Returns RMSProp as in PyTorch: decay .99, and epsilon outside the root."""
     return optax.rmsprop(lr, decay=0.99, eps=1e-8, eps_in_sqrt=False)
 
 
@@ -17,7 +21,7 @@ def _sgd(lr: optax.Schedule) -> optax.GradientTransformation:
     return optax.sgd(lr, momentum=0.9)
 
 
-OPTIMIZERS = {"rmsprop": _rmsprop, "adam": optax.adam, "sgd": _sgd}
+OPTIMIZERS = {"rmsprop": _rmsprop, "adam": optax.adam, "adamw": optax.adamw, "sgd": _sgd}
 SCHEDULES = ("constant", "step", "cosine", "one_cycle")
 
 
@@ -49,29 +53,67 @@ def schedule(config: Any, total_steps: int) -> optax.Schedule:
     )
 
 
-def build(config: Any, total_steps: int) -> optax.GradientTransformation:
+def cycles(config: Any, total_steps: int, extended: Sequence[int] = ()) -> optax.Schedule:
+    """Builds the learning rate of a run that was extended: a cycle of its schedule after another.
+
+    Args:
+      config: see `schedule`.
+      total_steps: of all cycles.
+      extended: the steps at which cycles before the last one ended, ascending.
+
+    >>> from ml_collections import ConfigDict
+    >>> config = ConfigDict(dict(schedule="cosine", lr=0.1))
+    >>> [round(float(cycles(config, 60, [40])(step)), 3) for step in (0, 20, 40, 50, 60)]
+    [0.1, 0.05, 0.1, 0.05, 0.0]
+    """
+    if not extended:
+        return schedule(config, total_steps)
+    lengths = (end - start for start, end in pairwise((0, *extended, total_steps)))
+    return optax.join_schedules([schedule(config, length) for length in lengths], [*extended])
+
+
+def frozen(config: Any) -> frozenset[str]:
+    """Returns the parts of the network that `multiplier` holds still."""
+    return frozenset(part for part, factor in config.multiplier.items() if factor == 0)
+
+
+def build(
+    config: Any, total_steps: int, extended: Sequence[int] = ()
+) -> optax.GradientTransformation:
     """Builds the optimizer.
 
-    Weight decay is added to the gradient before the optimizer sees it, as the papers' PyTorch code
-    does for every optimizer; it is not AdamW's.
+    In this order: the gradient of all weights is scaled down to a norm of `clip_norm`, where it is
+    larger and `clip_norm` is not 0; weight decay times the weights is added; the optimizer makes a
+    step of it; `multiplier` scales the step of each part, and 0 leaves its weights as they are,
+    without weight decay. Of adamw, weight decay is decoupled
+    (Loshchilov and Hutter, ICLR 2019): it is added to the step, times the learning rate, as in
+    PyTorch. The papers' PyTorch code has it in the gradient.
+
+    Args:
+      config: `config.optim`.
+      total_steps: of the run.
+      extended: see `cycles`.
 
     Raises:
       UserError: an unknown optimizer or schedule.
     """
     if config.name not in OPTIMIZERS:
         raise UserError(f"unknown optim.name {config.name!r}: {nearest(config.name, OPTIMIZERS)}")
-    return optax.chain(
-        optax.add_decayed_weights(config.weight_decay),
-        OPTIMIZERS[config.name](schedule(config, total_steps)),
-        _by_part(dict(config.multiplier)),
-    )
+    rate, decay = cycles(config, total_steps, extended), config.weight_decay
+    if config.name == "adamw":
+        step = [optax.adamw(rate, weight_decay=decay)]
+    else:
+        step = [optax.add_decayed_weights(decay), OPTIMIZERS[config.name](rate)]
+    clip_norm = config.get("clip_norm", 0.0)
+    clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
+    return optax.chain(*clip, *step, _by_part(dict(config.multiplier)))
 
 
 def _by_part(multiplier: dict[str, float]) -> optax.GradientTransformation:
-    """Multiplies the steps of each part of the network, as a learning rate of its own would."""
+    """Scales the steps of each part of the network, like a learning rate of its own."""
 
     def scale(path: tuple, step: jax.Array) -> jax.Array:
-        part = path[0].key.partition("_")[0]  # "backbone", "attention_stage4", "head"
-        return step * multiplier[part]
+        factor = multiplier[hash_network.part(path[0].key)]
+        return step * factor if factor else jnp.zeros_like(step)
 
     return optax.stateless(lambda steps, _: jax.tree_util.tree_map_with_path(scale, steps))

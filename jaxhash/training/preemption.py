@@ -1,31 +1,32 @@
-"""SIGTERM, Ctrl-C and SIGUSR2: finish the step, save, leave. A second one leaves at once.
+"""SIGTERM, Ctrl-C and SIGUSR2: finish the step, save and return. A second one ends the process.
 
-SIGUSR2 is what SLURM is asked to send ahead of a job's time limit.
+SLURM can be configured to send SIGUSR2 before the time limit of a job.
 """
 
 import signal
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
 
 
 class Stopping:
-    """Within `with Stopping() as stop:`, `stop.came` names the signal that came, or is ''.
+    """Records signals within `with Stopping() as stop:`, so that training can save and return.
 
     Of several processes that share a run one may get a signal and others none, or at another step.
-    So each notes its own, and all learn of it at once, in `share`, which all call at the same step.
+    So each records its own, and `share`, which all call at the same step, tells all of them.
 
     Attributes:
-      came: the signal that came to this process.
-      requested: the one that `share` learned of.
+      came: name of the signal that this process received, or "".
+      requested: name of the signal that any process had received at the last `share`, or "".
     """
 
     def __init__(self):
         self.came = self.requested = ""
 
     def share(self, largest: Callable[[int], int]) -> None:
-        """Sets `requested`, from what came to any process.
+        """Sets `requested` from the signals of all processes.
 
         Args:
           largest: (number) -> the largest of all processes' numbers.
@@ -34,7 +35,7 @@ class Stopping:
         self.requested = signal.Signals(number).name if number else ""
 
     def __enter__(self) -> "Stopping":
-        self._before = {number: signal.signal(number, self._request) for number in SIGNALS}
+        self._before: dict[int, Any] = {n: signal.signal(n, self._request) for n in SIGNALS}
         return self
 
     def __exit__(self, *_) -> None:

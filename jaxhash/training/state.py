@@ -1,6 +1,7 @@
-"""Everything that a run must remember between two steps."""
+"""The state of training: all that is needed to continue a run at its next step."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -8,9 +9,10 @@ import optax
 from flax import struct
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """The state of training, a tree of arrays.
+
+    (A further field would keep older checkpoints from being restored.)
 
     Attributes:
       step: [] int32, steps done. The position in the data and every random number follow from it
@@ -29,10 +31,15 @@ class TrainState:
 
     @classmethod
     def create(
-        cls, variables: dict, optimizer: optax.GradientTransformation, loss_state: Any
-    ) -> "TrainState":
+        cls,
+        variables: Mapping[str, Any],
+        optimizer: optax.GradientTransformation,
+        loss_state: Any,
+        **fields: Any,
+    ) -> Self:
         """Returns the state before the first step, from what `model.init` and `loss.init` gave."""
         return cls(
+            **fields,
             step=jnp.zeros((), jnp.int32),
             params=variables["params"],
             batch_stats=variables.get("batch_stats", {}),
@@ -42,5 +49,59 @@ class TrainState:
 
     @property
     def variables(self) -> dict:
-        """What the model needs to encode."""
+        """Returns the variables that images are encoded with."""
         return {"params": self.params, "batch_stats": self.batch_stats}
+
+    def with_variables(self, variables: dict) -> Self:
+        """Returns the state with other initial variables."""
+        return self.replace(**variables)
+
+    def averaged(self, decay: float) -> Self:
+        """Returns the state itself, which has no average."""
+        del decay
+        return self
+
+
+class AveragedState(TrainState):
+    """A state with an exponential average of the model's variables, used to encode.
+
+    Attributes:
+      average: {"params", "batch_stats"}; after step t it is d average + (1 - d) variables with
+        d = min(decay, (1 + t) / (10 + t)), so that the random initial weights are soon forgotten.
+    """
+
+    average: Any
+
+    @classmethod
+    def create(
+        cls,
+        variables: Mapping[str, Any],
+        optimizer: optax.GradientTransformation,
+        loss_state: Any,
+        **fields: Any,
+    ) -> Self:
+        """Returns the state before the first step; the average is that of the initial variables."""
+        average = {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+        return super().create(variables, optimizer, loss_state, average=average, **fields)
+
+    @property
+    def variables(self) -> dict:
+        """Returns the variables that images are encoded with: the average."""
+        return self.average
+
+    def with_variables(self, variables: dict) -> Self:
+        """Returns the state with other initial variables."""
+        return self.replace(**variables, average=variables)
+
+    def averaged(self, decay: float) -> Self:
+        """Returns the state with its variables added to the average, once after each step."""
+        t = jnp.float32(self.step)
+        keep = jnp.minimum(decay, t / (9 + t))  # of step t - 1, counted from 0
+        current = {"params": self.params, "batch_stats": self.batch_stats}
+
+        def add(mean: jax.Array, value: jax.Array) -> jax.Array:
+            # What is equal stays so: a part of the network that is held still, for one.
+            return jnp.where(mean == value, value, keep * mean + (1 - keep) * value)
+
+        average = jax.tree.map(add, self.average, current)
+        return self.replace(average=average)

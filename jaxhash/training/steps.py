@@ -1,40 +1,43 @@
-"""The steps of one replica: pure functions; `jaxhash.distributed.devices` maps them."""
+"""The steps of one replica, pure functions; `jaxhash.distributed.devices` maps them."""
 
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import optax
 
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
+from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
+from jaxhash.training import keys
 from jaxhash.training.state import TrainState
 
 
 class Images(NamedTuple):
-    """Training images that live on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
+    """Training images on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
 
-    pixels: jax.Array
-    labels: jax.Array
+    pixels: jax.Array | np.ndarray
+    labels: jax.Array | np.ndarray
 
 
 class Batch(NamedTuple):
     """The images of one step: `pixels` uint8 [b h w c], `labels` [b l].
 
-    index: [b] which training images they are, from 0.
+    index: [b] numbers of the training images, from 0.
     """
 
     pixels: jax.Array
     labels: jax.Array
-    index: jax.Array
+    index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
 def gather(images: Images, index: jax.Array) -> Batch:
-    """Takes the images of a step, [b] by their numbers, out of those that live on the device.
+    """Selects the images of a step, [b] by their numbers, from those on the device.
 
-    A step of its own, so that training is one and the same compiled program, to the last bit,
-    whether its images come from the device or from a stream.
+    A separate step, so that training is the same compiled program, bit for bit, whether its images
+    are on the device or streamed.
     """
     return Batch(images.pixels[index], images.labels[index], index)
 
@@ -48,22 +51,34 @@ def train_step(
     optimizer: optax.GradientTransformation,
     augment: Augment,
     seed: int,
+    average: float = 0.0,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step of the optimizer.
 
+    Args:
+      state: an `AveragedState` where `average` is not 0.
+      batch: this replica's rows of the global batch.
+      model, loss, optimizer, augment: built from the config.
+      seed: of augmentation and dropout.
+      average: decay of the average of the weights.
+
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
-    replicas' gradients, because `gather_columns` sends back what other replicas' rows owe to ours.
+    replicas' gradients, because the gradient of `gather_columns` is returned to the replica whose
+    rows they are.
 
     Returns:
       the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
       `gradient_norm`, and what the loss reports.
     """
-    key = jax.random.fold_in(jax.random.key(seed), state.step)
-    augment_key, dropout_key = jax.random.split(key)
+    augment_key, dropout_key = jax.random.split(keys.of_step(seed, state.step))
     x = augment.for_training(augment_key, batch.pixels, batch.index)
 
     def objective(params):
+        params = {
+            name: jax.lax.stop_gradient(part) if hash_network.part(name) in model.frozen else part
+            for name, part in params.items()
+        }
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(
             variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
@@ -78,15 +93,17 @@ def train_step(
     gradient, metrics = devices.mean((gradient, {"loss": value, **metrics}))
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     metrics["gradient_norm"] = optax.tree.norm(gradient)
-    return TrainState(
+    state = state.replace(
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
         batch_stats=batch_stats,
         opt_state=opt_state,
         loss_state=loss_state,
-    ), metrics
+    )
+    return state.averaged(average), metrics
 
 
 def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:
-    """Lets the loss do what it does between two epochs."""
+    """Updates the state of the loss by its `after_epoch`."""
+    assert loss.after_epoch is not None  # otherwise the step is not mapped
     return state.replace(loss_state=loss.after_epoch(state.loss_state))

@@ -14,6 +14,7 @@ NAN, INF = math.nan, math.inf
 BAD = {
     "name": ["", " ", "a/b"],
     "seed": [-1, 2**32],
+    "data.split_seed": [-1, 2**32],
     "devices": [-1],
     "data.name": ["", "cifar01"],
     "data.protocol": [""],
@@ -37,6 +38,9 @@ BAD = {
     "optim.name": ["adamm", ""],
     "optim.lr": [0.0, -1.0, NAN, INF, 1e9],
     "optim.weight_decay": [-1.0, NAN, INF],
+    "optim.clip_norm": [-1.0, NAN, INF],
+    "optim.average": [-0.1, 1.0, NAN],
+    "data.held_out": [-0.1, 1.5, NAN],
     "optim.schedule": ["linear", ""],
     "optim.drop_percent": [-1.0, 101.0, NAN],
     "optim.warmup_percent": [-1.0, 150.0, NAN],

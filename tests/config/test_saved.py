@@ -128,3 +128,35 @@ def test_the_configs_of_stored_results_can_still_be_read(results, path):
     """They were written by several versions, the oldest without half of today's values."""
     path.write_text(json.dumps(json.loads(results.read_text())["config"]))
     configs.check(configs.from_json(path))
+
+
+@pytest.mark.parametrize(("protocol", "then"), [("own", "own_permuted"), ("digits", "digits")])
+def test_runs_whose_seed_drew_their_splits_keep_them(path, protocol, then):
+    config = configs.base()
+    config.seed, config.data.protocol = 3, protocol
+
+    def before(values):
+        del values["data"]["split_seed"]
+
+    old(path, before, config)
+    found = configs.from_json(path)
+    assert (found.seed, found.data.split_seed, found.data.protocol) == (3, 3, then)
+    hint = f"by --config.data.protocol={then} --config.data.split_seed=3"
+    with pytest.raises(UserError, match=f"split_seed is 3 there and 0 here.*{hint}") as error:
+        workdir.check(path.parent, config)
+    assert "\n" not in str(error.value)
+    config.data.split_seed, config.data.protocol = 3, then
+    workdir.check(path.parent, config)
+
+
+def test_runs_of_today_have_a_split_apart_from_their_seed(path):
+    config = configs.base()
+    config.seed = 3
+    path.write_text(configs.to_json(config))
+    assert configs.from_json(path).data.split_seed == 0
+
+
+def test_a_config_that_may_not_be_read_is_not_called_damaged(path):
+    path.mkdir()
+    with pytest.raises(UserError, match=r"config.json: cannot be read \(Is a directory\)"):
+        configs.from_json(path)

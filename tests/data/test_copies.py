@@ -73,7 +73,7 @@ def test_a_changed_image_of_a_list_is_seen(lists, tmp_path):
 def test_a_copy_is_used_where_its_lists_are_not(lists, tmp_path):
     before = labels(datasets.load("coco", str(tmp_path), side=8))
     shutil.move(lists / "images", tmp_path / "images")
-    with pytest.raises(UserError, match="none of the images is there.*to use the copy in .*move"):
+    with pytest.raises(UserError, match="none of the images was found.*to use the copy in .*move"):
         datasets.load("coco", str(tmp_path), side=8)
     shutil.rmtree(tmp_path / "downloads")
     assert labels(datasets.load("coco", str(tmp_path), side=8)) == before

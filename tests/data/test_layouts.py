@@ -95,8 +95,8 @@ def test_a_cut_jpeg_in_a_list_is_left_out_and_listed(listed, tmp_path, capsys):
     ("role", "line", "message"),
     [
         ("database", "images/c.jpg 1 1 0", "database.txt line 4: images/c.jpg is a query too"),
-        ("test", "images/a.jpg 1 0 1", "test.txt line 2: images/a.jpg trains too"),
-        ("train", "images/b.jpg 0 1 0", "train.txt line 3: images/b.jpg comes twice"),
+        ("test", "images/a.jpg 1 0 1", "test.txt line 2: images/a.jpg is in train.txt too"),
+        ("train", "images/b.jpg 0 1 0", "train.txt line 3: images/b.jpg is twice in this list"),
         ("database", "images/f.jpg 0 1", "database.txt line 4: expected a path and 3 labels"),
         ("database", "images/f.jpg 0 1 7", "line 4: expected a path and 3 labels, each 0 or 1"),
         ("database", "images/b.jpg 1 1 1", "line 4: images/b.jpg has other labels"),
@@ -112,7 +112,7 @@ def test_lists_that_contradict_themselves_are_refused(listed, tmp_path, role, li
 
 def test_what_is_missing_is_named(listed, tmp_path):
     for path, message in [
-        (listed / "images", "none of the images is there, such as images/a.jpg"),
+        (listed / "images", "none of the images was found, such as images/a.jpg"),
         (listed / "test.txt", "test.txt: missing; train.txt, test.txt and database.txt"),
         (listed, "coco is not prepared under .*manual/coco is not there.*sets/coco.py says"),
     ]:
@@ -195,7 +195,7 @@ def remove_names(folder):
 def repeat_name(folder):
     path = folder / "ImageList" / "Imagelist.txt"
     path.write_text(path.read_text().replace("0001_77", "0002_77"))
-    return "Imagelist.txt: actor/0002_77.jpg comes twice"
+    return "Imagelist.txt: actor/0002_77.jpg is there twice"
 
 
 @pytest.mark.parametrize(

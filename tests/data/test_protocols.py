@@ -72,14 +72,14 @@ def test_a_seed_gives_one_split_for_ever():
 def test_a_pool_of_another_size_is_refused():
     labels, parts, ids = pool("digits")
     protocol = datasets.protocol("digits", "digits")
-    with pytest.raises(UserError, match=r"\(1000, 100, 687\).*counts on \(1000, 100, 697\)"):
+    with pytest.raises(UserError, match=r"\(1000, 100, 687\).*protocol has \(1000, 100, 697\)"):
         protocols.split(protocol, labels[:-10], parts[:-10], ids[:-10], 0)
 
 
 def test_two_images_of_one_name_are_refused():
     labels, parts, ids = pool("digits")
     ids[1] = ids[0]
-    with pytest.raises(UserError, match="names two images alike"):
+    with pytest.raises(UserError, match="two images of the data set have the same id"):
         protocols.split(datasets.protocol("digits", "digits"), labels, parts, ids, 0)
 
 
@@ -129,5 +129,95 @@ def test_several_labels_that_run_out_are_refused():
     """Both classes have two images, but one image has both labels."""
     labels = np.array([[1, 0], [1, 1], [0, 1]], np.uint8)
     protocol = protocols.Protocol(1, 1, "train", (2, 2, 2))
-    with pytest.raises(UserError, match="the protocol counts on"):
+    with pytest.raises(UserError, match="the protocol has"):
         protocols.split(protocol, labels, np.full(3, "all"), np.arange(3), 0)
+
+
+@pytest.mark.parametrize("amount", [0.1, 100.0])
+def test_held_out_images_are_taken_from_training_and_from_nothing_else(amount):
+    labels, parts, ids = pool("digits")
+    protocol = datasets.protocol("digits", "digits")
+    whole = protocols.split(protocol, labels, parts, ids, seed=0)
+    split = protocols.hold_out(whole, amount, ids, seed=0)
+    assert len(split.held_out) == 100 and len(split.train) == 900
+    assert set(split.held_out) | set(split.train) == set(whole.train)
+    assert np.array_equal(split.query, whole.query)
+    assert np.array_equal(split.database, whole.database)
+    assert split.checksum != whole.checksum and "900 train, 100 held-out" in str(split)
+    again, other = (protocols.hold_out(whole, amount, ids, seed=seed) for seed in (0, 1))
+    assert again.checksum == split.checksum != other.checksum
+    assert not np.array_equal(other.held_out, split.held_out)
+
+
+@pytest.mark.parametrize("amount", [1e-9, 1000.0, 0.9999])
+def test_nothing_held_out_or_nothing_left_is_refused(amount):
+    labels, parts, ids = pool("digits")
+    whole = protocols.split(datasets.protocol("digits", "digits"), labels, parts, ids, seed=0)
+    with pytest.raises(UserError, match="data.held_out=.*of 1,000 training images"):
+        protocols.hold_out(whole, amount, ids, seed=0)
+
+
+OWN = datasets.protocol("folder", "own")
+
+
+def own(ids, seed=0, amount=0.0):
+    """Splits images of one's own: {split: ids in order}."""
+    ids = np.array(ids)
+    parts = np.full(len(ids), "all")
+    split = protocols.split(OWN, np.ones((len(ids), 1), np.uint8), parts, ids, seed)
+    if amount:
+        split = protocols.hold_out(split, amount, ids, seed, keyed=True)
+    return {name: ids[getattr(split, name)].tolist() for name in ("train", "query", "database")} | {
+        "held_out": ids[split.held_out].tolist()
+    }
+
+
+def without(split, *names):
+    return {part: [id for id in ids if id not in names] for part, ids in split.items()}
+
+
+NAMES = st.lists(st.text(min_size=1, max_size=8), min_size=30, max_size=60, unique=True)
+
+
+@given(NAMES, st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.2]), st.randoms())
+def test_an_image_that_comes_or_goes_moves_no_other(ids, seed, amount, random):
+    """The extremes apart, which are query or training image whatever the share."""
+    *rest, one = ids
+    hashes = dict(zip(ids, protocols._hashes(np.array(ids), seed, b"query"), strict=True))
+    query = [id for id in ids if hashes[id] < OWN.query_share]
+    if not 1 < len(query) < len(ids) - 1:
+        return
+    whole = own(ids, seed, amount)
+    assert sorted(whole["query"]) == sorted(query)
+    assert own(rest, seed, amount) == without(whole, one)
+    random.shuffle(ids)
+    assert own(ids, seed, amount) == whole  # nor does the order in which they are found
+
+
+def test_own_images_are_a_tenth_on_average_and_others_with_another_seed():
+    ids = [f"cat/{number}.jpg" for number in range(5_000)]
+    split = own(ids)
+    assert len(split["query"]) == pytest.approx(500, abs=65)  # three standard deviations
+    assert sorted(split["database"]) == sorted(split["train"])
+    assert set(split["query"]).isdisjoint(split["train"])
+    other = own(ids, seed=1)
+    assert len(set(other["query"]) & set(split["query"])) < 100
+    assert other["database"] != split["database"] and sorted(split["train"]) != split["train"]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_few_own_images_have_a_query_and_a_training_image(count):
+    for seed in range(40):
+        split = own([f"{n}.png" for n in range(count)], seed)
+        assert split["query"] and split["train"]
+    with pytest.raises(UserError, match="expected at least one of each"):
+        own(["alone.png"])
+
+
+def test_the_draw_of_version_0_1_is_kept_for_its_runs():
+    ids = np.array([f"cat/{n}.jpg" for n in range(20)])
+    rule = datasets.protocol("folder", "own_permuted")
+    split = protocols.split(rule, np.ones((20, 1), np.uint8), np.full(20, "all"), ids, seed=0)
+    order = np.random.RandomState(0).permutation(20)
+    assert split.query.tolist() == order[:2].tolist()
+    assert split.train.tolist() == order[2:].tolist()

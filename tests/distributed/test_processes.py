@@ -1,4 +1,4 @@
-"""Several processes, on gloo and real sockets: one run, whatever dies, on any number of devices."""
+"""Several processes on gloo and real sockets: equal to one process; kills, errors, resuming."""
 
 import json
 import os
@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -18,38 +19,36 @@ from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
-from jaxhash.training import loop
+from jaxhash.training import loop, measurement
+from tests.training import small
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
 TWO_DEVICES = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # many short ones, the same in each run
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-    "PYTHONPATH": str(HERE.parents[1]),
+    "PYTHONPATH": str(HERE.parents[2]),
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def small_network():
-    """Lets this file's configs name the backbone of `tests/hosts`."""
-    backbones.__path__.append(str(HERE / "backbones"))
+    """Lets this file's configs name the network of `tests.training.small`."""
+    backbones.__path__.append(str(small.BACKBONES))
     yield
     backbones.__path__.pop()
 
 
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch):
-    monkeypatch.setattr(loop, "_draw", lambda *arguments: None)
+    monkeypatch.setattr(measurement, "_draw", lambda *arguments: None)
 
 
 @pytest.fixture
 def config(tiny):
     """Eight steps of plain descent, where a rounding error stays one."""
-    with tiny.unlocked():
+    with small.one_convolution(tiny).unlocked():
         tiny.devices = 0
-        tiny.model.backbone = configs.base().model.backbone
-        tiny.model.backbone.name = "one_convolution"
-        tiny.model.attention.name = "none"
         tiny.optim.update(name="sgd", lr=0.1)
         tiny.train.update(batch_size=200, total_steps=8)
         tiny.eval.update(at_start=False, every_steps=4)
@@ -95,20 +94,20 @@ def test_only_process_0_speaks_and_writes(two, folders):
     assert {path.name for path in (two / "checkpoints").iterdir()} == {"4", "6", "8"}
 
 
-def test_stopped_then_killed_then_finished_is_the_uninterrupted_run(config, two, tmp_path):
+def test_killed_then_stopped_then_finished_is_the_uninterrupted_run(config, two, tmp_path):
     """Bit for bit: the arithmetic is the same."""
     folder = tmp_path / "run"
-    (code, out, _), (other_code, _, _) = start_two(config, folder, fault="TERM@3")
-    assert (code, other_code) == (0, 0) and "SIGTERM: saved" in out
-    assert latest(folder) == 4  # where both next spoke, for both
-    (code, _, said_by_0), (killed, _, said_by_1) = start_two(config, folder, fault="KILL@3")
+    before = time.monotonic()
+    (code, _, survivor), (killed, _, _) = start_two(config, folder, "KILL@4")
     assert killed == -9 and code not in (0, -9)
-    for index, words in enumerate((said_by_0, said_by_1)):
-        last = said(words)[-1]
-        assert last.startswith(f"jaxhash: process {index} of 2"), words
-        assert "start all of them again with the same command" in last
-    assert latest(folder) in (4, 6) and not (folder / "results.json").exists()
-    assert [code for code, _, _ in start_two(config, folder)] == [0, 0]
+    # Its own line where the collective failed first, or else that of jax's coordination service.
+    assert any("another process died" in x or "another task died" in x for x in said(survivor))
+    assert latest(folder) == 2 and not (folder / "results.json").exists()
+    assert time.monotonic() - before < 60
+    ended = start_two(config, folder, "TERM@1", AGAIN="1")
+    assert [code for code, _, _ in ended] == [0, 0], ended
+    assert "resumed at step 2" in ended[0][1] and "SIGTERM: saved" in ended[0][1]
+    assert "resumed at step 4" in ended[0][1]  # the next step of a log, for both processes
     for mine, theirs in zip(states(folder), states(two), strict=True):
         assert np.array_equal(mine, theirs)
     assert rows(folder) == rows(two)
@@ -128,11 +127,11 @@ def test_resumes_on_fewer_devices_of_one_process(config, two, tmp_path, devices)
 
 
 def test_a_failure_of_one_process_ends_all(config, tmp_path):
-    """It says what was wrong with it; the other, which waits for it in a step, that it ended."""
-    (code, _, other), (failed, _, own) = start_two(config, tmp_path / "run", fault="FAIL@6")
-    assert failed == 2 and said(own)[-1] == "jaxhash: process 1 of 2: image 7 is damaged"
-    assert code not in (0, 2) or "another process died" in other
-    assert said(other)[-1].startswith("jaxhash: process 0 of 2")
+    """It reports its error; the other, which waits for it in a step, that a process died."""
+    (code, _, other), (failed, _, own) = start_two(config, tmp_path / "run", "FAIL@3")
+    assert failed == 2 and said(own) == ["jaxhash: process 1 of 2: image 7 is damaged"]
+    assert code != 0
+    assert any("another process died" in x or "another task died" in x for x in said(other))
     assert not (tmp_path / "run" / "results.json").exists()
 
 
@@ -158,18 +157,18 @@ def test_a_port_that_is_taken_is_one_line():
             raise AssertionError("joined")
 
 
-def start_two(config, folder, fault="NONE@0"):
+def start_two(config, folder, fault="NONE@0", **environment):
     """Runs both to their end; `fault` is process 1's. Returns (code, output, errors) of each."""
     address = f"127.0.0.1:{free_port()}"
     processes = [
-        start(config, folder, address, 0),
-        start(config, folder, address, 1, fault=fault),
+        start(config, folder, address, 0, **environment),
+        start(config, folder, address, 1, fault=fault, **environment),
     ]
     # Far beyond what it takes, and far below what waiting for a dead process would.
     return [(p.wait(timeout=200), *p.communicate()) for p in processes]
 
 
-def start(config, folder, address, index, arguments=(), fault="NONE@0"):
+def start(config, folder, address, index, arguments=(), fault="NONE@0", **environment):
     path = folder.with_suffix(f".{index}.py")
     path.with_suffix(".json").write_text(configs.to_json(config))
     path.write_text(
@@ -183,7 +182,7 @@ def start(config, folder, address, index, arguments=(), fault="NONE@0"):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, **TWO_DEVICES, "FAULT": fault},
+        env={**os.environ, **TWO_DEVICES, "FAULT": fault, **environment},
     )
 
 

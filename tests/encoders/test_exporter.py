@@ -77,7 +77,7 @@ def pictures(count, size, channels, seed=0):
 
 
 def test_the_lines_of_the_card_load_it_without_flax_and_give_the_same_codes(run):
-    images = pictures(1_000, 8, 3)
+    images = np.stack([small.pixels_of(small.picture(i)) for i in range(1_000)])
     np.save(run / "images.npy", images)
     text = (run / "out" / "README.md").read_text()
     lines = re.search(r"```python\n(import json.*?)```", text, re.DOTALL)[1]
@@ -90,7 +90,7 @@ def test_the_lines_of_the_card_load_it_without_flax_and_give_the_same_codes(run)
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "images are uint8 (1000, 7, 8, 3), expected uint8 (b, 8, 8, 3)\n"
+    assert done.stdout == "images are uint8 (1000, 15, 16, 3), expected uint8 (b, 16, 16, 3)\n"
     codes = np.load(run / "codes.npy")
     bits = np.unpackbits(codes, axis=1)[:, :12]
     assert 0.1 < bits.mean() < 0.9 and len(np.unique(codes, axis=0)) > 50
@@ -133,7 +133,7 @@ def test_it_is_named_like_its_checkpoint_and_measured_like_it(run):
     for name in ("bits", "size", "channels"):
         assert getattr(exported, name) == getattr(checkpoint, name)
     assert exported.identity() == checkpoint.identity()
-    images = pictures(37, 8, 3, seed=1)
+    images = pictures(37, small.SIZE, 3, seed=1)
     assert np.array_equal(compiled(exported, 16)(images), compiled(checkpoint, 16)(images))
 
 
@@ -187,7 +187,8 @@ def test_search_takes_both_and_serves_the_same_index(run, capsys):
     network.warm_up()
     assert network.nodes == ()
     assert np.array_equal(
-        network.codes(pictures(2, 8, 3)), compiled(open_encoder(run / "run"), 2)(pictures(2, 8, 3))
+        network.codes(pictures(2, small.SIZE, 3)),
+        compiled(open_encoder(run / "run"), 2)(pictures(2, small.SIZE, 3)),
     )
 
 
@@ -208,7 +209,7 @@ def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch, error)
         ([], "arguments are required: --workdir, --out"),
         (["--workdir=/nowhere", "--out=OUT"], "must name the folder of a run"),
         (["--workdir=RUN/out", "--out=OUT"], "must name the folder of a run"),
-        (["--workdir=RUN/run", "--out=RUN/out"], "is there already; give another"),
+        (["--workdir=RUN/run", "--out=RUN/out"], "exists already; give another"),
         (["--workdir=RUN/run", "--out=/dev/null/out"], "cannot be written"),
         (["--workdir=RUN/run", "--output=OUT"], "arguments are required: --out"),
     ],
@@ -245,7 +246,7 @@ def _edit(path, **values):
         (lambda out: _edit(out / NOTES, format=2), "format 2, this jaxhash reads 1"),
         (lambda out: _edit(out / NOTES, bits="12"), "damaged, bits is missing"),
         (lambda out: _edit(out / NOTES, sha256={}), "sha256 names other files"),
-        (lambda out: (out / NOTES).unlink(), "no exported encoder, there is no encoder.json"),
+        (lambda out: (out / NOTES).unlink(), "not an exported encoder, it has no encoder.json"),
     ],
 )
 def test_damage_is_one_line(copy, damage, message):
@@ -260,6 +261,6 @@ def test_no_such_folder_and_images_of_another_size(run):
     with pytest.raises(UserError, match="/nowhere: no such folder"):
         Exported.load("/nowhere")
     with pytest.raises(
-        UserError, match=r"uint8 \[.* 9, 9, 3\]: this encoder reads uint8 \[b 8 8 3"
+        UserError, match=r"uint8 \[.* 9, 9, 3\]: this encoder reads uint8 \[b 16 16 3"
     ):
         compiled(open_encoder(run / "out"), 8)(pictures(8, 9, 3))

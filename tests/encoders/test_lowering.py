@@ -18,6 +18,7 @@ from jaxhash import config as configs
 from jaxhash import registry
 from jaxhash.data import augment as augmentation
 from jaxhash.distributed import devices
+from jaxhash.encoders.steps import encode_step
 from jaxhash.losses import Task
 from jaxhash.models import hash_network
 from jaxhash.training import optimizers, steps
@@ -80,7 +81,7 @@ def test_step_and_encoder_lower_for_tpu_and_cuda(system, dtype):
     assert "stablehlo.all_reduce" in text
     # The greedy hash has no pairs, so its columns are needed by nobody.
     assert ("stablehlo.all_gather" in text) == (system != "triplet_greedy")
-    encode = partial(steps.encode_step, model=built["model"], augment=augment)
+    encode = partial(encode_step, model=built["model"], augment=augment)
     exported = export(encode, state.variables, batch.pixels)
     (codes,) = exported.out_avals
     assert codes.shape == (len(batch.index), config.model.bits // 8) and codes.dtype == "uint8"

@@ -68,7 +68,8 @@ def test_one_command_writes_page_and_table(tmp_path, monkeypatch, capsys):
     for text in (outline.text, markdown):
         assert "[0.3100, 0.3500]" in text  # the interval
         assert "±" in text and "0.8213" in text  # over seeds, and the paper's
-        assert "another protocol and scale" in text
+        assert "its paper's mAP, at its own scale" in text
+        assert "Papers' mAP: DHIDA, table 3, protocol of section 4.1." in text
     for said in ("0123456789ab", "1 x cpu (pretended)", "jax 0.10.2", '"lr": 0.001', f"{1:016x}"):
         assert said in outline.text
     for figure in ("Precision and recall, 16 bits", "P@N, 16 bits", "Bit balance"):

@@ -22,23 +22,35 @@ from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
 from jaxhash.training import loop, preemption
 from jaxhash.training.experiment import Experiment
+from tests.training import small
 
 RUN = """
 import sys, json
 from pathlib import Path
-from jaxhash import config, train_and_evaluate
-train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
+from jaxhash import config
+from jaxhash.models import backbones
+from jaxhash.training import loop, measurement
+from tests.training import small
+backbones.__path__.append(str(small.BACKBONES))
+measurement.SHOWN_QUERIES = measurement.SHOWN_HITS = 3
+loop.train_and_evaluate(config.from_json(Path(sys.argv[1])), sys.argv[2])
 """
 
 
-def final_state(config, folder):
+@pytest.fixture
+def tiny(tiny):
+    """With the smallest network that has attention: the loop does not depend on it."""
+    return small.one_convolution(tiny, attention="ida")
+
+
+def final_state(folder):
     with Checkpoints(folder) as checkpoints:
-        return checkpoints.latest(), checkpoints.restore(Experiment(config).random_state())
+        return checkpoints.latest(), checkpoints.read()
 
 
-def assert_same_run(config, one, other):
+def assert_same_run(one, other):
     """Bit for bit the same state, and the same rows but for speed."""
-    (step, mine), (other_step, theirs) = final_state(config, one), final_state(config, other)
+    (step, mine), (other_step, theirs) = final_state(one), final_state(other)
     assert step == other_step
     for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
         assert np.array_equal(a, b)
@@ -79,7 +91,7 @@ def test_a_run_leaves_everything_it_promises(finished, tiny):
     assert checkpoints == {4, 8, 12}
     for name in ("curves.png", "retrieval.png", "attention.png"):
         pixels = np.asarray(Image.open(finished / name).convert("L"))
-        assert min(pixels.shape) > 300 and pixels.std() > 10
+        assert min(pixels.shape) > 200 and pixels.std() > 10
 
 
 def test_tensorboard_events_hold_the_same_scalars(finished):
@@ -140,7 +152,7 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
     assert not (tmp_path / "run" / "results.json").exists()
     assert loop.train_and_evaluate(tiny, tmp_path / "run") is not None
     assert len(calls) == 12
-    assert_same_run(tiny, finished, tmp_path / "run")
+    assert_same_run(finished, tmp_path / "run")
 
 
 def test_sigterm_ends_the_process_with_exit_code_0(tiny, tmp_path):
@@ -175,7 +187,7 @@ def test_kill_9_at_any_moment_loses_nothing_that_was_saved(finished, tiny, tmp_p
                 checkpoints.restore(Experiment(tiny).random_state())
             saved = latest
     loop.train_and_evaluate(tiny, tmp_path / "run")
-    assert_same_run(tiny, finished, tmp_path / "run")
+    assert_same_run(finished, tmp_path / "run")
 
 
 def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tiny, tmp_path):
@@ -184,8 +196,8 @@ def test_nan_stops_the_run_and_leaves_the_last_good_checkpoint(tiny, tmp_path):
         tiny.checkpoint.every_steps = 1
     with pytest.raises(UserError, match=r"is (nan|inf) at step \d+.*lower optim.lr"):
         loop.train_and_evaluate(tiny, tmp_path / "run")
-    _, state = final_state(tiny, tmp_path / "run")
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state.params))
+    _, state = final_state(tmp_path / "run")
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(state["params"]))
 
 
 def test_a_checkpoint_of_other_bits_is_refused(finished, tiny, tmp_path):
@@ -223,7 +235,7 @@ def test_bad_folders_are_refused_and_stay_as_they_are(tiny, tmp_path):
         ({"data.protocol": "digit"}, "did you mean digits"),
         ({"model.backbone.name": "resnet19"}, "did you mean resnet1"),
         ({"model.attention.name": "idea"}, "did you mean ida"),
-        ({"model.attention.nodes": ("stage5",)}, "resnet18 offers stage1"),
+        ({"model.attention.nodes": ("stage5",)}, "'stage5': one_convolution offers last"),
         ({"loss.name": "dhidda"}, "did you mean dhida"),
         ({"optim.name": "adamm"}, "did you mean adam"),
         ({"train.batch_size": 2000}, "only 1000 training images"),

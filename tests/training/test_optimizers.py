@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -29,6 +30,43 @@ def test_rmsprop_is_pytorchs():
         updates, state = optimizer.update({"head": jnp.array(gradient)}, state, params)
         params = optax.apply_updates(params, updates)
         np.testing.assert_allclose(params["head"], weight, rtol=1e-5, atol=1e-6)
+
+
+def test_adamw_is_pytorchs():
+    """By PyTorch's documented algorithm: the weight decays apart from the moments."""
+    optimizer = optimizers.build(config(name="adamw"), 10)
+    weight = np.array([1.0, -2.0])
+    params = {"head": jnp.array(weight, jnp.float32)}
+    state, mean, square = optimizer.init(params), np.zeros(2), np.zeros(2)
+    for t, gradient in enumerate(([0.5, 0.1], [-0.2, 0.3], [0.0, 0.4]), start=1):
+        weight = weight - 0.1 * 0.01 * weight
+        mean = 0.9 * mean + 0.1 * np.array(gradient)
+        square = 0.999 * square + 0.001 * np.array(gradient) ** 2
+        corrected = mean / (1 - 0.9**t), square / (1 - 0.999**t)
+        weight = weight - 0.1 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
+        updates, state = optimizer.update({"head": jnp.array(gradient)}, state, params)
+        params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(params["head"], weight, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("norm", "expected"), [(0.0, [3.0, 4.0]), (10.0, [3.0, 4.0]), (1.0, [0.6, 0.8])]
+)
+def test_a_gradient_is_cut_to_the_norm_over_all_parts(norm, expected):
+    """Before weight decay; by one step of plain descent with momentum."""
+    optimizer = optimizers.build(config(name="sgd", lr=1.0, weight_decay=0.5, clip_norm=norm), 10)
+    params = {"backbone": jnp.array([2.0]), "head": jnp.array([2.0])}
+    gradient = {"backbone": jnp.array([3.0]), "head": jnp.array([4.0])}
+    updates, _ = optimizer.update(gradient, optimizer.init(params), params)
+    got = [-updates["backbone"][0] - 1, -updates["head"][0] - 1]
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_a_config_without_the_newer_keys_builds_the_same_state():
+    old, new = config(name="adam"), config(name="adam", clip_norm=0.0, average=0.0)
+    params = {"head": jnp.array([1.0])}
+    states = [optimizers.build(values, 10).init(params) for values in (old, new)]
+    assert jax.tree.structure(states[0]) == jax.tree.structure(states[1])
 
 
 def test_one_cycle_rises_and_falls():

@@ -9,9 +9,8 @@ from jaxhash.data import datasets
 from jaxhash.data.protocols import Protocol
 from jaxhash.errors import UserError
 from jaxhash.training import loop
-from tests.training.test_systems import TINY
+from tests.training import small
 
-pytestmark = pytest.mark.usefixtures("shallow")
 ROOT = Path(__file__).parents[2]
 # As of `mosaics`, with fewer images to train on and to search.
 FEW = Protocol(2, 20, database="train", counts=(200, 20, 200), map_at=50)
@@ -23,13 +22,12 @@ def few(monkeypatch):
 
 
 def tiny(system, data_dir):
-    """A system at its small scale on mosaics of digits, with the network of `TINY`."""
+    """Head and loss of a system at its small scale, on mosaics of digits."""
     config = configs.load(str(ROOT / "configs" / f"{system}.py:dataset=mosaics,scale=small"))
-    _, network = TINY[system]
     config.devices = 1
-    config.data.update(dir=data_dir, size=32 if system == "triplet_greedy" else 16, pad=1)
+    config.data.update(dir=data_dir, size=16, pad=1)
     config.model.bits = 12
-    config.update_from_flattened_dict(network)
+    small.one_convolution(config, config.model.attention.name)
     config.train.update(batch_size=40, total_steps=2)
     config.eval.update(at_start=False, batch_size=40)
     return config

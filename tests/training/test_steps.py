@@ -12,15 +12,17 @@ import pytest
 from jaxhash import registry
 from jaxhash.config import base
 from jaxhash.data.augment import Augment
+from jaxhash.data.sets import digits
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
+from jaxhash.encoders.steps import encode_step
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Task, adh, dah, dhida, greedy, hrmpa
+from jaxhash.losses import Codes, Task, dhida
 from jaxhash.models import hash_network
 from jaxhash.models.heads import linear
 from jaxhash.models.layers import Dropout
 from jaxhash.training import steps
-from jaxhash.training.state import TrainState
+from jaxhash.training.state import AveragedState, TrainState
 
 RANDOM = np.random.RandomState(0)
 BATCH, TRAIN = 16, 40
@@ -52,14 +54,15 @@ def network(dtype="float32", hash_norm=False):
     return hash_network.build(config, labels=4)
 
 
-def run(count, loss, net, taken=1, rate=0.05):
+def run(count, loss, net, taken=1, rate=0.05, average=0.0):
     """Takes steps of plain gradient descent; returns the state and the metrics of the last."""
     replicas = Replicas(count)
     optimizer = optax.sgd(rate)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
     # Wide enough that codes differ and their balance is more than rounding.
     variables["params"]["head"]["hash"]["dense"]["kernel"] *= 30
-    state = TrainState.create(variables, optimizer, loss.init(Task(6, IMAGES.labels)))
+    kind = AveragedState if average else TrainState
+    state = kind.create(variables, optimizer, loss.init(Task(6, IMAGES.labels)))
     step = replicas.map(
         partial(
             steps.train_step,
@@ -68,10 +71,11 @@ def run(count, loss, net, taken=1, rate=0.05):
             optimizer=optimizer,
             augment=AUGMENT,
             seed=3,
+            average=average,
         )
     )
     state = replicas.replicate(state)
-    order = np.random.RandomState(1)
+    order, metrics = np.random.RandomState(1), {}
     for _ in range(taken):
         index = order.permutation(TRAIN)[:BATCH].astype(np.int32)
         batch = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
@@ -80,27 +84,28 @@ def run(count, loss, net, taken=1, rate=0.05):
 
 
 SHRUNK = {"head": "classifier", "activation": "shrink_sigmoid"}
-LOSSES = {
-    "dhida": (dhida.build(gamma=0.5), {}),
-    "dhida bank": (dhida.build(gamma=0.5, memory_bank=True), {}),
-    "dhida bits": (dhida.build(gamma=0.5, balance_axis="bits", quantizer="clipped"), {}),
-    "dah": (dah.build(), SHRUNK),
-    "adh": (adh.build(), {}),
-    "greedy": (greedy.build(), {"head": "classifier", "bias": False}),
-    "hrmpa": (hrmpa.build(), {}),
-    "hrmpa learnt": (hrmpa.build(db_codes="learnt", balanced=False), {}),
+# Every loss with its defaults, and options of some: (loss, options, the network's options).
+LOSSES = {name: (name, {}, {}) for name in registry.names("jaxhash.losses")} | {
+    "dhida bank": ("dhida", {"gamma": 0.5, "memory_bank": True}, {}),
+    "dhida bits": ("dhida", {"gamma": 0.5, "balance_axis": "bits", "quantizer": "clipped"}, {}),
+    "dah": ("dah", {}, SHRUNK),
+    "greedy": ("greedy", {}, {"head": "classifier", "bias": False}),
+    "hrmpa learnt": ("hrmpa", {"db_codes": "learnt", "balanced": False}, {}),
 }
 
 
-def test_every_loss_is_among_them():
-    assert {name.split()[0] for name in LOSSES} == set(registry.names("jaxhash.losses"))
+def case(name):
+    """Returns a loss of `LOSSES`, and a network for it."""
+    name, options, head = LOSSES[name]
+    loss = registry.find("jaxhash.losses", name).build(**options)
+    return loss, plain(**(head or {"head": "classifier" if loss.needs_logits else "linear"}))
 
 
 @pytest.mark.parametrize("name", [*LOSSES, "network"])
 def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
     """With the loss alone, and once with batch normalisation and attention before it."""
-    loss, head = LOSSES.get(name, LOSSES["dhida"])
-    net = network() if name == "network" else plain(**head)
+    loss, net = case("dhida" if name == "network" else name)
+    net = network() if name == "network" else net
     replicas, state, metrics = run(1, loss, net)
     for count in (2, 8):
         others, other_state, other_metrics = run(count, loss, net)
@@ -111,19 +116,93 @@ def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
         mine, theirs = replicas.first(state), others.first(other_state)
         for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
             scale = np.abs(np.asarray(a, np.float32)).max()
-            np.testing.assert_allclose(b, a, rtol=0, atol=1e-4 * scale + 1e-7)
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
+
+
+def test_on_the_digits_gradients_differ_only_where_a_relu_is_at_its_kink(monkeypatch):
+    """Inputs of a ReLU differ by rounding; where one changes its sign, its gradient is another.
+
+    With the signs of one device given to all, the gradients of the same network agree. On the
+    digits one sign among a million changes the gradient by up to a percent (docs/devices.md).
+    """
+    pixels, classes = digits.images()
+    batch = steps.Batch(
+        pixels[:48, ..., None], np.eye(10, dtype=np.uint8)[classes[:48]], np.arange(48)
+    )
+    loss, net = case("dhida")[0], network(hash_norm=True)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+
+    def gradient(count, given=None):
+        """Returns the gradient, and the signs of the inputs of each ReLU."""
+        replicas = Replicas(count)
+
+        def step(variables, batch, given):
+            def objective(params):
+                signs = []
+
+                def relu(x):
+                    positive = (x > 0) if given is None else given[len(signs)]
+                    signs.append(positive)
+                    return x * positive
+
+                monkeypatch.setattr(nn, "relu", relu)
+                outputs, _ = net.apply(
+                    variables | {"params": params},
+                    AUGMENT.for_encoding(batch.pixels),
+                    train=True,
+                    mutable=["batch_stats"],
+                )
+                rows = Codes(outputs.u, batch.labels, batch.index)
+                losses, _, _ = loss.apply((), rows, devices.gather_columns(rows))
+                return losses.mean(), signs
+
+            gradient, signs = jax.grad(objective, has_aux=True)(variables["params"])
+            return devices.mean(gradient), signs
+
+        split = [replicas.shard(x) for x in (batch, given)]
+        got, signs = replicas.map(step)(replicas.replicate(variables), *split)
+        return replicas.first(got), replicas.gather(signs)
+
+    one, signs = gradient(1)
+    size = optax.tree.norm(one)
+    for count in (2, 8):
+        other, _ = gradient(count, given=signs)
+        apart = optax.tree.norm(jax.tree.map(np.subtract, one, other))
+        assert apart < 2e-5 * size
+
+
+def test_the_average_of_weights_is_that_of_the_steps():
+    """On two devices, by its definition, over three steps."""
+    loss, net = case("dhida")
+    states = [run(2, loss, net, taken=taken, average=0.2)[1] for taken in (0, 1, 2, 3)]
+    states = [jax.tree.map(lambda x: np.asarray(x)[0], state) for state in states]
+    expected = states[0].params
+    for t, state in enumerate(states[1:]):
+        keep = min(0.2, (1 + t) / (10 + t))
+        expected = jax.tree.map(
+            lambda mean, value, keep=keep: keep * mean + (1 - keep) * value, expected, state.params
+        )
+        for a, b in zip(
+            jax.tree.leaves(expected), jax.tree.leaves(state.variables["params"]), strict=True
+        ):
+            np.testing.assert_allclose(b, a, rtol=1e-5, atol=1e-7)
+    _, plain_state, _ = run(2, loss, net, taken=3)
+    for a, b in zip(
+        jax.tree.leaves(states[-1].params), jax.tree.leaves(plain_state.params), strict=True
+    ):
+        np.testing.assert_array_equal(a, np.asarray(b)[0])  # training itself is the same
 
 
 def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
-    loss, _ = LOSSES["dhida bank"]
-    _, _, metrics = run(1, loss, plain(), taken=3, rate=1e-3)
-    _, _, other_metrics = run(8, loss, plain(), taken=3, rate=1e-3)
+    loss, net = case("dhida bank")
+    _, _, metrics = run(1, loss, net, taken=3, rate=1e-3)
+    _, _, other_metrics = run(8, loss, net, taken=3, rate=1e-3)
     for key, value in metrics.items():
         np.testing.assert_allclose(other_metrics[key], value, rtol=1e-4, err_msg=key)
 
 
 def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
-    loss, _ = LOSSES["dhida"]
+    loss, _ = case("dhida")
     net = hash_network.HashModel(Pixels(), {}, linear.build(6, 4, norm=True))
     _, _, metrics = run(1, loss, net)
     for count in (2, 8):
@@ -143,7 +222,7 @@ def test_images_on_the_device_give_the_batch_of_a_stream():
 
 
 def test_replicas_stay_the_same():
-    _, state, _ = run(8, LOSSES["dhida bank"][0], network())
+    _, state, _ = run(8, case("dhida bank")[0], network())
     for leaf in jax.tree.leaves(state):
         assert (np.asarray(leaf) == np.asarray(leaf)[:1]).all()
 
@@ -167,7 +246,7 @@ def test_pairs_span_the_global_batch():
 
 
 def test_bfloat16_steps_stay_near_float32():
-    loss, _ = LOSSES["dhida"]
+    loss, _ = case("dhida")
     _, state, metrics = run(2, loss, network())
     _, half_state, half_metrics = run(2, loss, network(dtype="bfloat16"))
     np.testing.assert_allclose(half_metrics["loss"], metrics["loss"], rtol=0.1)
@@ -180,7 +259,7 @@ def test_codes_do_not_depend_on_the_number_of_devices():
     codes = []
     for count in (1, 2, 8):
         replicas = Replicas(count)
-        step = replicas.map(partial(steps.encode_step, model=net, augment=AUGMENT))
+        step = replicas.map(partial(encode_step, model=net, augment=AUGMENT))
         packed = step(replicas.replicate(variables), replicas.shard(IMAGES.pixels))
         codes.append(replicas.gather(packed))
     u = net.apply(variables, AUGMENT.for_encoding(IMAGES.pixels)).u

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from jaxhash import config as configs
-from jaxhash.data import datasets, sampler
+from jaxhash.data import datasets
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
@@ -47,21 +47,30 @@ def tiny(system, data_dir, **changes):
     return config.lock()
 
 
-def stopped_at(step, monkeypatch):
-    """Makes training receive SIGTERM when it asks for the images of that step."""
-    build = sampler.build
+@pytest.fixture
+def shared(monkeypatch):
+    """Lets runs of one config share what is built and compiled; an `Experiment` has no state."""
+    built = {}
 
-    def stopping(*args):
-        own = build(*args)
+    def build(config):
+        text = configs.to_json(config)
+        if text not in built:
+            built[text] = Experiment(config)
+        return built[text]
 
-        def images(asked):
-            if asked == step:
-                os.kill(os.getpid(), signal.SIGTERM)
-            return own(asked)
+    monkeypatch.setattr(loop, "Experiment", build)
+    return build
 
-        return images
 
-    monkeypatch.setattr(sampler, "build", stopping)
+def stopping_at(step, order):
+    """Returns an order of images that sends SIGTERM when it is asked for those of a step."""
+
+    def images(asked):
+        if asked == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return order(asked)
+
+    return images
 
 
 def last_state(config, folder):
@@ -69,37 +78,43 @@ def last_state(config, folder):
         return checkpoints.restore(Experiment(config).random_state())
 
 
+def leaves(folder):
+    with Checkpoints(folder) as checkpoints:
+        return jax.tree.leaves(checkpoints.read())
+
+
 @pytest.mark.parametrize("system", TINY)
-def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, monkeypatch):
+def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, monkeypatch, shared):
     config = tiny(system, data_dir)
     results = loop.train_and_evaluate(config, tmp_path / "whole")
     assert results["db_codes"] == "network" and results["encode_milliseconds_per_image"] > 0
     assert 0 < results["map"] <= 1 and len(results["bit_balance"]) == 12
 
+    experiment = shared(config)
     with monkeypatch.context() as patch:
-        stopped_at(2, patch)
+        patch.setattr(experiment, "order", stopping_at(2, experiment.order))
         assert loop.train_and_evaluate(config, tmp_path / "cut") is None
     again = loop.train_and_evaluate(config, tmp_path / "cut")
     assert again["map"] == results["map"]
-    pair = (last_state(config, tmp_path / name) for name in ("whole", "cut"))
-    for a, b in zip(*map(jax.tree.leaves, pair), strict=True):
+    for a, b in zip(leaves(tmp_path / "whole"), leaves(tmp_path / "cut"), strict=True):
         assert np.array_equal(a, b)
     for name in ("attention.png", "retrieval.png", "curves.png"):
         assert np.asarray(Image.open(tmp_path / "whole" / name).convert("L")).std() > 10
 
 
-def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, tmp_path):
-    changes = {
-        "loss.hrmpa.db_codes": "learnt",
-        "data.protocol": "digits_transductive",
-        "train.batch_size": 100,
-    }
+def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, tmp_path, shared):
+    """Also where a run ends before its first epoch does."""
+    changes = {"loss.hrmpa.db_codes": "learnt", "data.protocol": "digits_transductive"}
     config = tiny("hrmpa", data_dir, **changes)
     results = loop.train_and_evaluate(config, tmp_path / "run")
     assert results["db_codes"] == "learnt"
     assert results["encode_milliseconds_per_image"] is None
-    experiment = Experiment(config)
-    state = last_state(config, tmp_path / "run")
+    experiment = shared(config)
+    assert results["steps"] < experiment.steps_per_epoch
+    initial = experiment.random_state()
+    with Checkpoints(tmp_path / "run") as checkpoints:
+        state = checkpoints.restore(initial)
+    assert (state.loss_state.learnt != initial.loss_state.learnt).any()
     database = experiment.codes(experiment.replicas.replicate(state)).database
     learnt = np.packbits(state.loss_state.learnt > 0, axis=1)
     train_place = {position: i for i, position in enumerate(experiment.data.split.train)}

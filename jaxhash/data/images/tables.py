@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from jaxhash.data import text_files
-from jaxhash.data.contents import printable
-from jaxhash.errors import UserError, first_line
+from jaxhash.errors import UserError, first_line, printable
 
 SUFFIXES = (".csv", ".parquet")
 SEPARATOR = "|"  # between the values of a list, as Parquet may hold

@@ -11,9 +11,9 @@ COUNT = 20_000
 
 
 def build() -> DataSet:
-    """Describes the mosaics of CIFAR-10 and their protocol, ours alone.
+    """Describes the mosaics of CIFAR-10 and their protocol, which no paper has.
 
-    They are made from CIFAR-10 where TFDS has prepared it, in the order of that copy. An image of
+    They are made from the copy of CIFAR-10 that TFDS has prepared, in its order. An image of
     CIFAR-10 may be in a query and in other mosaics of the database.
     """
     return DataSet(

@@ -15,7 +15,7 @@ CLASSES = tuple("0123456789")
 
 
 def build() -> DataSet:
-    """Describes the digits and the protocols of the quickstart, ours alone.
+    """Describes the digits and the protocols of the quickstart, which no paper has.
 
     `digits_transductive` searches the training images, as learnt database codes need.
     """
@@ -42,7 +42,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Reads the digits out of scikit-learn; `root` is unused."""
+    """Reads the digits of scikit-learn; `root` is unused."""
     del root
     return Contents(CLASSES, _entries(), channels=1, shape=(8, 8))
 

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from jaxhash.data import user_images
-from jaxhash.data.contents import Contents, Entry, printable
+from jaxhash.data.contents import Contents, Entry
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.images import folders, layout
 from jaxhash.data.images.folders import Found
 from jaxhash.data.images.layout import QUERY, Layout
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 
 def build() -> DataSet:

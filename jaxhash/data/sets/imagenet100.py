@@ -127,11 +127,11 @@ def build() -> DataSet:
     Two forms are read: `imagenet2012` as TFDS has prepared it under DATA_DIR (in array_record
     form), or list files with their images in DATA_DIR/downloads/manual/imagenet100.
 
-    `imagenet100`: the 5,000 validation images of the classes ask, their 128,503 training images are
-    searched, and 130 of each class (13,000) train, drawn by the seed. DHIDA's text (section 4.1)
-    counts 128,503 images, "5000 images are randomly selected to serve as the test set, and the rest
-    of the images serve as the database"; read word by word that leaves 123,503, while the lists
-    from which its number of images comes, HashNet's, have it as here. `imagenet100_lists` takes
+    `imagenet100`: the queries are the 5,000 validation images of the classes, the database their
+    128,503 training images, of which 130 of each class (13,000) are trained on, drawn by the seed.
+    DHIDA's text (section 4.1) counts 128,503 images, "5000 images are randomly selected to serve as
+    the test set, and the rest of the images serve as the database"; literally, that leaves 123,503,
+    while HashNet's lists, from which its number of images is, are as here. `imagenet100_lists` is
     the split of the list files.
     """
     counts = (13_000, 5_000, 128_503)
@@ -151,7 +151,7 @@ def contents(root: Path) -> Contents:
     """Takes the classes out of a prepared imagenet2012, or reads list files.
 
     Raises:
-      UserError: neither is there, or it is damaged.
+      UserError: there is neither, or it is damaged.
     """
     folder = originals(root, "imagenet100", required=False)
     if list_files.present(folder):

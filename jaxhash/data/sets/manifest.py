@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxhash.data import user_images
-from jaxhash.data.contents import Contents, Entry, printable
+from jaxhash.data.contents import Contents, Entry
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.images import tables
 from jaxhash.data.images.tables import Row
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 NAMES = ("manifest.csv", "manifest.parquet")
 MOST_LEFT_OUT = 0.1  # the largest share of images that may be left out

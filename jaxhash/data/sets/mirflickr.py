@@ -41,10 +41,10 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Reads list files, or the published annotations: a file a label, a number of an image a line.
+    """Reads list files, or the published annotations: image numbers, one file a label.
 
     Raises:
-      UserError: neither is there, or it is damaged.
+      UserError: there is neither, or it is damaged.
     """
     folder = originals(root, "mirflickr")
     if list_files.present(folder):

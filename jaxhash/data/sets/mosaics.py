@@ -1,6 +1,7 @@
 """4,000 mosaics of 16 x 16 pixels, each of four handwritten digits: several labels, no network."""
 
 from pathlib import Path
+from typing import Any
 
 from jaxhash.data import mosaics
 from jaxhash.data.contents import Contents
@@ -12,13 +13,13 @@ COUNT = 4_000
 
 
 def build() -> DataSet:
-    """Describes the mosaics of digits and their protocols, ours alone.
+    """Describes the mosaics of digits and their protocols, which no paper has.
 
-    For tests and demonstrations of what several labels ask for, with the labels, counts and ranking
-    of NUS-WIDE in small. A digit may be in a query and in other mosaics of the database.
+    For tests and demonstrations with several labels an image; the protocol is a small version of
+    that of NUS-WIDE. A digit may be in a query and in other mosaics of the database.
     `mosaics_transductive` searches the training images, as learnt database codes need.
     """
-    draw = {"query_per_class": 10, "train_per_class": 100}
+    draw: dict[str, Any] = {"query_per_class": 10, "train_per_class": 100}
     return DataSet(
         tfds_name="jaxhash/mosaics",
         parts=("train",),

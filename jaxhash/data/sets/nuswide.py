@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.data import list_files, text_files
-from jaxhash.data.contents import Contents, Entry, of_files, originals, printable
+from jaxhash.data.contents import Contents, Entry, of_files, originals
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 
 CONCEPTS = (
     *("sky", "clouds", "person", "water", "animal", "grass", "buildings", "window", "plants"),
@@ -21,15 +21,14 @@ CONCEPTS = (
 def build() -> DataSet:
     """Describes NUS-WIDE and its protocols, ranked to the first 5,000.
 
-    It cannot be downloaded; put it into DATA_DIR/downloads/manual/nuswide, either as published
+    TFDS cannot download it; put it into DATA_DIR/downloads/manual/nuswide, either as published
     (Groundtruth/AllLabels, ImageList, and the images under Flickr or images) or as list files
     (train.txt, test.txt, database.txt, and the images).
 
     `nuswide_21` is DHIDA's text (section 4.1): 100 queries of each label (2,100 in all), "the
     remaining images as the database", 500 images of each label "in the database" (10,500) for
     training. The text does not say how an image with several labels is drawn; see `Protocol`. It
-    needs no list, and draws by the seed from whichever form lies there. `nuswide_21_lists` takes
-    the split that the list files give.
+    draws by the seed from either form. `nuswide_21_lists` is the split of the list files.
     """
     counts = (10_500, 2_100, 193_734)
     return DataSet(
@@ -45,7 +44,7 @@ def build() -> DataSet:
 
 
 def contents(root: Path) -> Contents:
-    """Reads the published layout, or list files; raises UserError where neither is whole."""
+    """Reads the published layout, or list files; raises UserError where neither is complete."""
     folder = originals(root, "nuswide")
     if list_files.present(folder):
         listed = list_files.contents(folder)  # published lists do not name their labels
@@ -74,7 +73,7 @@ def contents(root: Path) -> Contents:
     if len(set(names)) != len(names):
         (twice, _), *_ = Counter(names).most_common(1)
         raise UserError(
-            f"{names_file}: {printable(twice)} comes twice; remove one of the lines everywhere"
+            f"{names_file}: {printable(twice)} is there twice; remove one of the lines everywhere"
         )
     files = list_files.locate(folder, names, among=(".", "Flickr", "images"))
     entries = [

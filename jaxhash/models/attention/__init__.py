@@ -1,33 +1,33 @@
 """Attention, one mechanism a file.
 
 A file has `build(..., dtype) -> Linen module`, called as (map [b h w c], train) and returning a map
-of the same shape; its options, with their defaults, stand in a config under the file's name, as
-`model.attention.ida.reduce_axis`. While it works, a module shows where it looks, by `show`.
+of the same shape; its options, with their defaults, are in a config under the file's name, as
+`model.attention.ida.reduce_axis`. A module records its attention map by `show`.
 """
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-MAPS = "maps"  # the collection of variables that holds what is shown
+MAPS = "maps"  # the collection of variables that holds attention maps
 
 
 def show(module: nn.Module, weights: jax.Array) -> None:
-    """Keeps weights [b h w] for `jaxhash.encoders.attention_maps`; costs nothing elsewhere.
+    """Records an attention map [b h w] for `jaxhash.encoders.attention_maps`.
 
     Args:
-      module: the attention that looks.
-      weights: how much each position counts; larger is more.
+      module: the attention mechanism.
+      weights: of each position; larger is more.
     """
     if not module.is_initializing():
         module.sow(MAPS, "map", weights.astype(jnp.float32))
 
 
 def strength(x: jax.Array) -> jax.Array:
-    """Returns the mean of |x| over channels: where a gate over channels lets something through.
+    """Returns the mean of |x| over channels: the attention map of a gate over channels.
 
     Args:
-      x: [b h w c], channels already weighed.
+      x: [b h w c], after the gate.
 
     Returns:
       [b h w].

@@ -20,8 +20,8 @@ class ChannelAttentionBlock(nn.Module):
         gate(y) = sigmoid(excite(relu(squeeze(mean of y over positions))))
 
     Attributes:
-      compress: by how much the middle of the convolutions is narrower than the map.
-      squeeze: by how much the middle of the gate is narrower.
+      compress: channels of the map divided by those between the convolutions.
+      squeeze: channels of the map divided by those of the gate's hidden layer.
       scale: of what is added; a small one leaves pretrained features as they are.
     """
 
@@ -49,7 +49,7 @@ class ChannelAttentionBlock(nn.Module):
 def build(
     compress: int = 3, squeeze: int = 30, scale: float = 0.01, dtype: jnp.dtype = jnp.float32
 ) -> nn.Module:
-    """Returns the module; raises UserError on a narrowing below 1."""
+    """Returns the module; raises UserError on `compress` or `squeeze` below 1."""
     if min(compress, squeeze) < 1:
         raise UserError("model.attention.cab: compress and squeeze are expected to be at least 1")
     return ChannelAttentionBlock(compress, squeeze, scale, dtype)

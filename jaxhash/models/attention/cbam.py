@@ -26,14 +26,14 @@ def pool_channels(x: jax.Array) -> jax.Array:
 
 
 class BlockAttention(nn.Module):
-    """First channels are weighed, then positions.
+    """A gate over channels, then a gate over positions.
 
     channel gate: sigmoid(MLP(mean) + MLP(max)), one MLP for both (CBAM equation 2).
     spatial gate: sigmoid(BN(conv 7x7 of [max; mean] over channels)), equation 3. The published code
-    has the batch normalisation, the paper does not speak of it.
+    has the batch normalisation, the paper does not mention it.
 
     Attributes:
-      reduction: by how much the MLP's hidden layer is narrower than the map.
+      reduction: channels of the map divided by those of the MLP's hidden layer.
     """
 
     reduction: int = 16

@@ -76,7 +76,7 @@ class DualAttention(nn.Module):
     """The weights of DANet's two modules; their outputs are added.
 
     Attributes:
-      reduction: by how much query and key have fewer channels than the map.
+      reduction: channels of the map divided by those of query and key.
     """
 
     reduction: int = 8

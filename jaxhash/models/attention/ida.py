@@ -39,10 +39,9 @@ def attention_map(scores: jax.Array, reduce_axis: str) -> jax.Array:
     True
     """
     if reduce_axis == "none":
-        salient = 0.0
-    else:
-        axis = {"key": -2, "query": -1}[reduce_axis]
-        salient = (largest(scores, axis, keepdims=True) + scores.mean(axis, keepdims=True)) / 2
+        return jax.nn.softmax(-scores, axis=-2)
+    axis = {"key": -2, "query": -1}[reduce_axis]
+    salient = (largest(scores, axis, keepdims=True) + scores.mean(axis, keepdims=True)) / 2
     return jax.nn.softmax(salient - scores, axis=-2)
 
 
@@ -112,7 +111,7 @@ class ImprovedDualAttention(nn.Module):
 
     Readings taken: A is the backbone's own map (the "convolution layer" before it is the backbone's
     last); B, C and D keep all C channels, as the paper prints them (DANet has C / 8); the two
-    branches are added as they stand, so that the map leaves as 2A while alpha = beta = 0.
+    branches are added unscaled, so that the output is 2A while alpha = beta = 0.
     """
 
     reduce_axis: str = "query"
@@ -124,9 +123,9 @@ class ImprovedDualAttention(nn.Module):
         height, channels = x.shape[1], x.shape[3]
         a = rearrange(x, "b h w c -> b (h w) c")
         b, c, d = (nn.Dense(channels, dtype=self.dtype, name=name)(a) for name in "bcd")
-        in_float32 = _in_float32(lambda *maps: position_attention(*maps, self.reduce_axis))
+        in_float32 = _in_float32(lambda b, c, d: position_attention(b, c, d, self.reduce_axis))
         position = self._scaled("alpha", in_float32(b, c, d)) + a
-        weigh = _in_float32(lambda *maps: position_weights(*maps, self.reduce_axis))
+        weigh = _in_float32(lambda b, c: position_weights(b, c, self.reduce_axis))
         show(self, rearrange(weigh(b, c).mean(axis=-1), "b (h w) -> b h w", h=height))
         in_float32 = _in_float32(lambda a: channel_attention(a, self.reduce_axis))
         channel = self._scaled("beta", in_float32(a)) + a

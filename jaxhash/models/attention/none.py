@@ -1,4 +1,4 @@
-"""No attention: the ablation row that every other mechanism is compared with."""
+"""No attention: the baseline of ablations."""
 
 import flax.linen as nn
 import jax
@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 
 class NoAttention(nn.Module):
-    """Returns the map as it came."""
+    """The identity."""
 
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to itself."""

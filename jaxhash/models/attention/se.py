@@ -27,7 +27,7 @@ def gate(means: jax.Array, squeeze: jax.Array, excite: jax.Array) -> jax.Array:
 
 
 class SqueezeExcitation(nn.Module):
-    """The weights of the gate; `reduction` says how many times fewer the hidden units are."""
+    """The weights of the gate; `reduction` is channels divided by hidden units."""
 
     reduction: int = 16
 

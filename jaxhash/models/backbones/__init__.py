@@ -1,15 +1,15 @@
-"""Trunks of networks, one family a file, and the converter of pretrained weights.
+"""Backbones, one family of networks a file.
 
 A family's file has
 
     VARIANTS                    the names it builds ("resnet18", ...)
-    nodes(name)                 the places where attention can stand, in order, the last one last
+    nodes(name)                 where attention can be inserted, in the order of the network
     build(name, ..., dtype)     a Linen module, called as (images [b h w c], train, at_node), that
                                 returns a map [b h w c], or features [b c] behind connected layers
-    torch_names(path)           what PyTorch checkpoints may call a weight, the likeliest first
+    torch_names(path)           names that a weight may have in PyTorch checkpoints, likeliest first
 
-At each of its nodes a backbone calls at_node(node, map [b h w c]), once, and goes on with what that
-returns: a map of the same shape.
+At each of its nodes a backbone calls at_node(node, map [b h w c]), once, and continues with the map
+of the same shape that it returns.
 """
 
 from types import ModuleType

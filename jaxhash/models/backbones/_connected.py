@@ -1,4 +1,4 @@
-"""What AlexNet and VGG share: max pooling between convolutions, connected layers behind them."""
+"""Shared by AlexNet and VGG: max pooling between convolutions, connected layers after them."""
 
 from functools import partial
 
@@ -18,10 +18,10 @@ class ConnectedLayers(nn.Module):
     """Two fully connected layers on a map that is first averaged to a fixed size.
 
     Attributes:
-      hidden: channels of both layers.
+      hidden: channels of both layers; 0 leaves them out, and the map as it is.
       pool: height and width that the map is averaged to.
       dropout: share of activations that each of two dropouts drops.
-      drop_inputs: whether a dropout stands before each layer (AlexNet) or behind it (VGG).
+      drop_inputs: whether dropout is applied before each layer (AlexNet) or after it (VGG).
     """
 
     hidden: int
@@ -32,11 +32,13 @@ class ConnectedLayers(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps [b h w c] to features [b hidden]."""
+        """Maps [b h w c] to features [b hidden], or to itself where there are no layers."""
+        if self.hidden == 0:
+            return x
         dense = partial(nn.DenseGeneral, self.hidden, dtype=self.dtype, kernel_init=_dense_init)
         x = pool_to(x, self.pool)
-        # Flattening is left to the product: the kernel keeps the axes [h w in out], in which
-        # weights of any other order of flattening can be brought.
+        # The map is not flattened: the kernel keeps the axes [h w in out], so that weights for any
+        # order of flattening can be converted.
         for name, axes in (("fc1", (1, 2, 3)), ("fc2", (1,))):
             if self.drop_inputs:
                 x = Dropout(self.dropout)(x, train)
@@ -51,7 +53,7 @@ def max_pool(x: jax.Array, window: int) -> jax.Array:
 
     Args:
       x: [b h w c].
-      window: height and width; one that would reach over the edge is left out.
+      window: height and width; windows that would cross the edge are left out.
 
     Returns:
       [b (h-window)//2+1 (w-window)//2+1 c].
@@ -67,8 +69,8 @@ def max_pool(x: jax.Array, window: int) -> jax.Array:
     if min(height, width) < window:
         raise UserError(
             f"data.size: the images are too small for this network, a map of {height} x {width} "
-            f"pixels comes to a max pooling of {window} x {window}; choose larger images, or "
-            "options of model.backbone that keep its maps larger"
+            f"pixels is the input of a max pooling of {window} x {window}; choose larger "
+            "images, or options of model.backbone that keep its maps larger"
         )
     return nn.max_pool(x, (window, window), (2, 2))
 

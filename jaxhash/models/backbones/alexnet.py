@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
+from jaxhash.models.backbones._torch_names import torch_name
 
 VARIANTS = {"alexnet": (1, 3, 6, 4, 4)}  # channels of the convolutions, in those of the first
 STEMS = {"11x11": (11, 4, 2), "3x3": (3, 1, 1)}  # side of the first kernel, stride, padding
@@ -49,7 +50,7 @@ class AlexNet(nn.Module):
     def __call__(self, x: jax.Array, train: bool, at_node: Callable) -> jax.Array:
         """Maps images [b h w c] to features [b hidden], or without them to [b h' w' 4*width].
 
-        Raises UserError on images that the poolings would make vanish.
+        Raises UserError on images that are too small for the poolings.
         """
         convolution = partial(nn.Conv, dtype=self.dtype, kernel_init=convolution_init)
         kernels = (STEMS[self.stem], *OTHERS)
@@ -62,8 +63,6 @@ class AlexNet(nn.Module):
             if i in POOLED:
                 x = max_pool(x, 3)
             x = at_node(f"stage{i}", x)
-        if self.hidden == 0:
-            return x
         connected = ConnectedLayers(
             self.hidden, self.pool, self.dropout, True, self.dtype, name="connected"
         )
@@ -71,7 +70,7 @@ class AlexNet(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each convolution, and its pooling."""
+    """Lists where attention can be inserted: after each convolution and its pooling."""
     return tuple(f"stage{i}" for i in range(1, 1 + len(VARIANTS[name])))
 
 
@@ -81,8 +80,8 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("conv2", "kernel")), torch_names(("connected", "fc1", "bias"))
     (('features.3.weight',), ('classifier.1.bias',))
     """
-    *_, module, last = path
-    return (f"{TORCH_MODULES[module]}.{'weight' if last == 'kernel' else last}",)
+    *_, module, leaf = path
+    return (torch_name([TORCH_MODULES[module]], leaf),)
 
 
 def build(

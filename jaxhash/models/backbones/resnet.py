@@ -8,22 +8,35 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._residual import Names, bottleneck, shortcut
+from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.layers import batch_norm
 
 STEMS = ("7x7", "3x3")
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 _convolution = partial(nn.Conv, kernel_size=(3, 3), padding=1, use_bias=False, kernel_init=_he)
 # A 1x1 convolution is a matrix product on pixels; XLA is faster at it than at a convolution.
-_pointwise = partial(nn.Dense, use_bias=False)
+_pointwise = partial(nn.Dense, use_bias=False, kernel_init=_he)
+_NAMES = Names(norm="bn", project="downsample_0", project_norm="downsample_1")  # torchvision's
 
 
-class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut."""
+class Block(nn.Module):
+    """A residual block.
+
+    Attributes:
+      channels: of its 3x3 convolutions.
+      stride: of height and width.
+      norm: constructor of batch normalisation, (name=...) -> module.
+    """
 
     channels: int
     stride: int
     norm: Callable
     dtype: jnp.dtype
+
+
+class BasicBlock(Block):
+    """Two 3x3 convolutions and a shortcut."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
@@ -33,41 +46,28 @@ class BasicBlock(nn.Module):
         y = nn.relu(self.norm(name="bn1")(y))
         y = convolution(name="conv2")(y)
         y = self.norm(name="bn2")(y)
-        return nn.relu(_shortcut(x, y, self.stride, self.norm) + y)
+        return nn.relu(shortcut(x, y, self.stride, self.norm, _NAMES) + y)
 
 
-class Bottleneck(nn.Module):
+class Bottleneck(Block):
     """A 1x1, a 3x3 and a 1x1 convolution to four times the channels, and a shortcut.
 
-    The stride is that of the 3x3 convolution, as in torchvision; the paper has it before.
+    The stride is that of the 3x3 convolution, as in torchvision; the paper gives it to the first.
     """
-
-    channels: int
-    stride: int
-    norm: Callable
-    dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [b h w c] to [b h/stride w/stride 4*channels]."""
-        pointwise = partial(_pointwise, dtype=self.dtype, kernel_init=_he)
-        convolution = partial(_convolution, strides=self.stride, dtype=self.dtype)
-        y = pointwise(self.channels, name="conv1")(x)
-        y = nn.relu(self.norm(name="bn1")(y))
-        y = convolution(self.channels, name="conv2")(y)
-        y = nn.relu(self.norm(name="bn2")(y))
-        y = pointwise(4 * self.channels, name="conv3")(y)
-        y = self.norm(name="bn3")(y)
-        return nn.relu(_shortcut(x, y, self.stride, self.norm) + y)
-
-
-def _shortcut(x: jax.Array, y: jax.Array, stride: int, norm: Callable) -> jax.Array:
-    """Returns a block's input x in the shape of its result y, projected where they differ."""
-    if x.shape == y.shape:
-        return x
-    # A stride keeps every second pixel before the product.
-    project = _pointwise(y.shape[-1], dtype=y.dtype, name="downsample_0")
-    return norm(name="downsample_1")(project(x[:, ::stride, ::stride]))
+        return bottleneck(
+            x,
+            self.channels,
+            self.stride,
+            expansion=4,
+            pointwise=partial(_pointwise, dtype=self.dtype),
+            middle=_convolution(self.channels, strides=self.stride, dtype=self.dtype, name="conv2"),
+            norm=self.norm,
+            names=_NAMES,
+        )
 
 
 # The block, and how many there are in each stage.
@@ -129,7 +129,7 @@ class ResNet(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each stage."""
+    """Lists where attention can be inserted: after each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name][1])))
 
 
@@ -139,9 +139,8 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("layer2_0", "downsample_1", "mean"))
     ('layer2.0.downsample.1.running_mean',)
     """
-    leaf = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-    *modules, last = path
-    return (".".join([*(m.replace("_", ".") for m in modules), leaf.get(last, last)]),)
+    *modules, leaf = path
+    return (torch_name((module.replace("_", ".") for module in modules), leaf),)
 
 
 def build(

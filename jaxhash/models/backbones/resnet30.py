@@ -1,23 +1,25 @@
 """ResNet30: DAH's reduction of ResNet50 to three stages, with depthwise separable convolutions."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._residual import Names, bottleneck
 from jaxhash.models.layers import batch_norm
 
 VARIANTS = {"resnet30": (3, 3, 3)}
-EXPANSION = 4  # a bottleneck's output has this many times the channels of its middle
+_NAMES = Names(norm="norm", project="project", project_norm="norm_project")
 
 
 def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """Convolves each channel with a 3x3 kernel of its own, with one pixel of padding.
 
     The nine products are written out: XLA makes one loop over them, where its grouped convolution
-    is several times slower on a CPU than a full one.
+    is several times slower on a CPU than a convolution over all channels.
 
     Args:
       x: [b h w c].
@@ -34,11 +36,12 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
     """
     height, width = x.shape[1:3]
     padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    return sum(
+    taps = [
         padded[:, i : i + height : stride, j : j + width : stride] * kernel[None, None, None, i, j]
         for i in range(3)
         for j in range(3)
-    )
+    ]
+    return sum(taps[1:], taps[0])
 
 
 class SeparableConvolution(nn.Module):
@@ -67,25 +70,24 @@ class Bottleneck(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h/stride w/stride 4*channels]."""
-        norm = batch_norm(train, self.dtype)
-        out = EXPANSION * self.channels
-        y = nn.Dense(self.channels, use_bias=False, dtype=self.dtype, name="conv1")(x)
-        y = nn.relu(norm(name="norm1")(y))
-        y = SeparableConvolution(self.stride, self.dtype, name="conv2")(y)
-        y = nn.relu(norm(name="norm2")(y))
-        y = norm(name="norm3")(nn.Dense(out, use_bias=False, dtype=self.dtype, name="conv3")(y))
-        if x.shape != y.shape:
-            project = nn.Dense(out, use_bias=False, dtype=self.dtype, name="project")
-            x = norm(name="norm_project")(project(x[:, :: self.stride, :: self.stride]))
-        return nn.relu(x + y)
+        return bottleneck(
+            x,
+            self.channels,
+            self.stride,
+            expansion=4,
+            pointwise=partial(nn.Dense, use_bias=False, dtype=self.dtype),
+            middle=SeparableConvolution(self.stride, self.dtype, name="conv2"),
+            norm=batch_norm(train, self.dtype),
+            names=_NAMES,
+        )
 
 
 class ResNet30(nn.Module):
     """A 3x3 stem and three stages of three bottlenecks, for small images (DAH, table 1).
 
     With the hash layer and the classifier these are 1 + 27 + 1 + 1 = 30 layers with weights. The
-    table itself is lost from the text at hand; three blocks a stage are the division that gives
-    thirty layers and comes nearest to the 87.48 % fewer parameters that the paper counts.
+    text at hand lacks the table; of the divisions that give thirty layers, three blocks a stage
+    come nearest to the paper's 87.48 % fewer parameters.
 
     Attributes:
       blocks: bottlenecks in each stage; the second and later stages halve the map.
@@ -123,12 +125,12 @@ class ResNet30(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind each stage."""
+    """Lists where attention can be inserted: after each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name])))
 
 
 def torch_names(path: Sequence[str]) -> tuple[str, ...]:
-    """Refuses: nobody has published weights of this network."""
+    """Raises UserError: there are no published weights of this network."""
     raise UserError("model.weights: there are none for resnet30; use model.weights=none")
 
 

@@ -1,7 +1,7 @@
 """Swin Transformer (Liu et al., ICCV 2021): attention in windows that shift from block to block.
 
-Attention also stands inside the blocks here, beside window attention: where HAT (Chen et al., CVPR
-2023) has its channel attention, and where HRMPA puts it.
+Attention can also be inserted inside the blocks, parallel to window attention: where HAT (Chen et
+al., CVPR 2023) has its channel attention, and where HRMPA names it.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ import numpy as np
 from einops import rearrange
 
 from jaxhash.errors import UserError
+from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.layers import Dropout
 
 # Channels of the first stage, doubled by each further one; blocks in each stage (section 3.3).
@@ -26,7 +27,7 @@ VARIANTS = {
 HEAD_SIZE = 32  # channels of a head, in all variants
 STAGES = 4
 
-# What PyTorch's "truncated" normal is: it cuts at -2 and 2, not at two standard deviations.
+# As PyTorch's trunc_normal_, which truncates at -2 and 2 and not at two standard deviations.
 _normal = nn.initializers.normal(0.02)
 _layer_norm = partial(nn.LayerNorm, epsilon=1e-5)
 _dense = partial(nn.Dense, kernel_init=_normal)
@@ -132,12 +133,12 @@ class WindowAttention(nn.Module):
 
 
 class Block(nn.Module):
-    """Window attention and a perceptron, each beside a shortcut (Swin equation 3, HAT's block).
+    """Window attention and a perceptron, each with a shortcut (Swin equation 3, HAT's block).
 
         y = LN(x),   x = x + W-MSA(y) + (at_node(y) - y),   x = x + MLP(LN(x))
 
-    What a mechanism adds to its own input is added beside window attention. Stochastic depth drops
-    W-MSA and MLP, each with probability `drop`.
+    What an inserted mechanism adds to its own input is added to the output of window attention.
+    Stochastic depth drops W-MSA and MLP, each with probability `drop`.
     """
 
     heads: int
@@ -150,7 +151,7 @@ class Block(nn.Module):
     def __call__(self, x: jax.Array, train: bool, at_node: Callable) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         channels = x.shape[3]
-        # In float32: what a mechanism adds may be a hundredth of y, lost in bfloat16's rounding.
+        # In float32: an inserted mechanism may add a hundredth of y, which bfloat16 would lose.
         y = _layer_norm(dtype=jnp.float32, name="norm1")(x)
         attend = WindowAttention(self.heads, self.window, self.shift, self.dtype, name="attn")
         update = Dropout(self.drop, whole=True)(attend(y), train)
@@ -227,8 +228,9 @@ class SwinTransformer(nn.Module):
         for stage, depth in enumerate(self.depths):
             if stage > 0:
                 x = PatchMerging(self.dtype, name=f"layers_{stage}_downsample")(x)
-            window = tuple(min(self.window, size) for size in x.shape[1:3])
-            half = tuple(self.window // 2 if size > self.window else 0 for size in x.shape[1:3])
+            height, width = x.shape[1:3]
+            window = min(self.window, height), min(self.window, width)
+            half = self._shift(height), self._shift(width)
             for block in range(depth):
                 x = Block(
                     max(1, x.shape[3] // self.head_size),
@@ -243,9 +245,13 @@ class SwinTransformer(nn.Module):
             x = at_node(f"stage{stage + 1}", x)
         return x
 
+    def _shift(self, size: int) -> int:
+        """Returns by how much windows shift along a height or width; 0 for a single window."""
+        return self.window // 2 if size > self.window else 0
+
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: beside each block's own, and behind each stage.
+    """Lists where attention can be inserted: parallel to each block's own, and after each stage.
 
     >>> nodes("swin_tiny")[:4]
     ('stage1_block0', 'stage1_block1', 'stage1', 'stage2_block0')
@@ -268,9 +274,9 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("layers_1_downsample", "norm", "scale"))
     ('layers.1.downsample.norm.weight',)
     """
-    *modules, last = path
+    *modules, leaf = path
     parts = [m if m == "patch_embed" else m.replace("_", ".") for m in modules]
-    return (".".join([*parts, {"kernel": "weight", "scale": "weight"}.get(last, last)]),)
+    return (torch_name(parts, leaf),)
 
 
 def check_size(name: str, size: int, window: int = 7, patch: int = 4, **options: object) -> None:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
+from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.layers import batch_norm
 
 # Convolutions of each stage, and whether each is normalised.
@@ -28,7 +29,7 @@ class VGG(nn.Module):
         are averaged over the replicas.
       width: channels of the first stage.
       hidden: channels of the connected layers; 0 leaves them out.
-      dropout: behind each connected layer.
+      dropout: after each connected layer.
       pool: height and width that the map is averaged to before the connected layers.
     """
 
@@ -64,8 +65,6 @@ class VGG(nn.Module):
                 place += 3 if self.normalised else 2
             x = at_node(f"stage{stage + 1}", max_pool(x, 2))
             place += 1
-        if self.hidden == 0:
-            return x
         connected = ConnectedLayers(
             self.hidden, self.pool, self.dropout, False, self.dtype, name="connected"
         )
@@ -73,7 +72,7 @@ class VGG(nn.Module):
 
 
 def nodes(name: str) -> tuple[str, ...]:
-    """Lists the places where attention can stand: behind the pooling of each stage."""
+    """Lists where attention can be inserted: after the pooling of each stage."""
     return tuple(f"stage{stage + 1}" for stage in range(len(VARIANTS[name][0])))
 
 
@@ -85,10 +84,9 @@ def torch_names(path: Sequence[str]) -> tuple[str, ...]:
     >>> torch_names(("connected", "fc2", "kernel"))
     ('classifier.3.weight', 'pre_logits.fc2.weight')
     """
-    leaf = {"kernel": "weight", "scale": "weight", "mean": "running_mean", "var": "running_var"}
-    *_, module, last = path
+    *_, module, leaf = path
     modules = TORCH_MODULES.get(module, (module.replace("_", "."),))
-    return tuple(f"{module}.{leaf.get(last, last)}" for module in modules)
+    return tuple(torch_name([module], leaf) for module in modules)
 
 
 def build(

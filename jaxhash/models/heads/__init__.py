@@ -1,4 +1,4 @@
-"""Hash heads: from the features of an image to what a loss sees, one kind a file.
+"""Hash heads, one kind a file: from the features of an image to the outputs that a loss takes.
 
 A file has `build(bits, labels, norm, **options) -> Linen module`, called as (features [b c], train)
 and returning `Outputs`. It is found by its name: `model.head.name` of a config.
@@ -13,7 +13,7 @@ from jaxhash.models.layers import batch_norm
 
 
 class Outputs(NamedTuple):
-    """What the network says of a batch.
+    """The outputs of the network for a batch.
 
     u: [b k] real outputs of the hash layer; the bits are u >= 0.
     logits: [b l] of a classifier on the code, or None for a head without one.
@@ -33,10 +33,10 @@ class HashLayer(nn.Module):
       bits: k, the length of the code.
       norm: whether each bit's output is normalised over the batch and multiplied by a learnt scale
         (batch normalisation without an offset). No paper has it. Pretrained features do not need
-        it; from random weights all images begin with nearly the same output, most pairs are
-        dissimilar, and a pairwise loss drives that output to 0 and stays there for hundreds of
-        steps. The scale begins at .3: at 1, the chance products of unrelated codes are so large
-        that the likelihood of ignorance, log 2, was not reached in two thousand steps.
+        it; with random weights the outputs of all images are nearly equal at first, most pairs are
+        dissimilar, and a pairwise loss keeps the outputs near 0 for hundreds of steps. The initial
+        scale is .3: at 1, the inner products of unrelated codes are so large that two thousand
+        steps did not bring the loss down to log 2, that of codes that are all 0.
     """
 
     bits: int

@@ -1,4 +1,4 @@
-"""A hash layer, and a linear classifier that sees nothing but the code."""
+"""A hash layer, and a linear classifier of its code."""
 
 import flax.linen as nn
 import jax
@@ -12,8 +12,8 @@ class ClassifierHead(nn.Module):
 
     Attributes:
       bits, norm: see `HashLayer`.
-      labels: l, how many classes there are.
-      activation: a name in `quantize.BY_NAME`, of what stands between hash layer and classifier.
+      labels: l, the number of classes.
+      activation: a name in `quantizers.BY_NAME`, applied between hash layer and classifier.
       bias: whether the classifier has one.
     """
 

@@ -1,4 +1,4 @@
-"""The hash layer alone; what becomes of its outputs is the loss's business."""
+"""The hash layer alone, without a classifier."""
 
 import flax.linen as nn
 import jax
@@ -7,7 +7,7 @@ from jaxhash.models.heads import HashLayer, Outputs
 
 
 class LinearHead(nn.Module):
-    """Features to the outputs of the hash layer; see `HashLayer` for the attributes."""
+    """The hash layer; see `HashLayer` for the attributes."""
 
     bits: int
     norm: bool
@@ -19,6 +19,6 @@ class LinearHead(nn.Module):
 
 
 def build(bits: int, labels: int, norm: bool) -> nn.Module:
-    """Returns the module; the number of labels does not matter to it."""
+    """Returns the module; the number of labels is unused."""
     del labels
     return LinearHead(bits, norm)

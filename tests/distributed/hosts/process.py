@@ -1,24 +1,24 @@
 """`python -m jaxhash.main` with the tests' backbone, and a fault.
 
-FAULT=KILL@5 signals itself at its fifth step, FAULT=FAIL@5 has an error of its own there. Pictures,
-that nobody looks at here, are not drawn.
+FAULT=KILL@5 sends this process SIGKILL at its fifth step; FAULT=FAIL@5 raises a UserError there.
+With AGAIN=1 a run that was stopped is continued by the same process. Pictures are not drawn.
 """
 
 import os
 import signal
-from pathlib import Path
 
 from jaxhash import main
 from jaxhash.data import sampler
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
-from jaxhash.training import loop
+from jaxhash.training import loop, measurement
+from tests.training import small
 
 
 def begin():
-    """Arranges the fault, and enters as `python -m jaxhash.main` does."""
-    backbones.__path__.append(str(Path(__file__).parent / "backbones"))
-    loop._draw = lambda *arguments: None
+    """Sets up the fault, and runs the command."""
+    backbones.__path__.append(str(small.BACKBONES))
+    measurement._draw = lambda *arguments: None
     name, _, number = os.environ.get("FAULT", "NONE@0").partition("@")
     shuffled, steps = sampler.shuffled, []
 
@@ -31,6 +31,9 @@ def begin():
         return shuffled(*arguments)
 
     sampler.shuffled = faulty
+    if "AGAIN" in os.environ:
+        train = loop.train_and_evaluate
+        loop.train_and_evaluate = lambda *arguments: train(*arguments) or train(*arguments)
     main.run()
 
 

@@ -1,4 +1,4 @@
-"""Each mechanism against NumPy, written from its equations; and the map that it shows."""
+"""Mechanisms against NumPy, written from their equations, and the maps that they show."""
 
 import jax
 import numpy as np
@@ -133,5 +133,16 @@ def test_mechanism_and_map_are_those_of_the_equations(name):
     np.testing.assert_allclose(kept[MAPS]["map"][0], shown, rtol=1e-3, atol=1e-5)
 
 
-def test_every_mechanism_is_among_them():
-    assert {*BY_HAND, "none"} == set(registry.names("jaxhash.models.attention"))
+@pytest.mark.parametrize("name", registry.names("jaxhash.models.attention"))
+def test_every_mechanism_keeps_the_shape_for_any_number_of_images(name):
+    """And its map, where it shows one, has a weight a position; so it can be exported."""
+    module = registry.find("jaxhash.models.attention", name).build()
+    variables = jax.eval_shape(lambda: module.init(jax.random.key(0), X, False))
+    (batch,) = jax.export.symbolic_shape("b")
+    images = jax.ShapeDtypeStruct((batch, *X.shape[1:]), X.dtype)
+    out, kept = jax.eval_shape(
+        lambda variables, x: module.apply(variables, x, False, mutable=[MAPS]), variables, images
+    )
+    assert out.shape == images.shape and out.dtype == X.dtype
+    for shown in jax.tree.leaves(kept):
+        assert shown.shape == images.shape[:3]
