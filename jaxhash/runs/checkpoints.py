@@ -34,7 +34,12 @@ class Checkpoints:
         self._folder = self._workdir / disk.CHECKPOINTS
         self._saving: int | None = None  # the step that is being saved in the background
         self._undo = _said_once()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, create=True)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep,
+            create=True,
+            # Otherwise threads of orbax wait ten minutes for folders that could not be made.
+            async_options=ocp.AsyncOptions(create_directories_asynchronously=False),
+        )
         with self._reported(self._folder):
             self._manager = ocp.CheckpointManager(self._folder, options=options)
 
