@@ -1,12 +1,8 @@
-"""Shared by classwise losses: cross-entropy on labels, and a target code for every class."""
+"""Shared by classwise losses: cross-entropy on labels, and the target code of an image."""
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
-from scipy.linalg import hadamard
-
-DRAWS = 1_000
 
 
 def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -29,39 +25,6 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     y = labels.astype(jnp.float32)
     targets = y / jnp.maximum(y.sum(axis=1, keepdims=True), 1)
     return optax.losses.softmax_cross_entropy(logits, targets)
-
-
-def centres(count: int, bits: int, seed: int = 0) -> np.ndarray:
-    """Chooses a code for every class, far from all others.
-
-    Where k is a power of two and there are at most 2k classes: rows of the Hadamard matrix and then
-    of its negative, which differ in half of the bits or in all (CSQ, section 3.2). Otherwise
-    the one of a thousand random draws whose smallest distance between two codes is largest.
-
-    Args:
-      count: l, the number of classes.
-      bits: k.
-      seed: of the draws.
-
-    Returns:
-      [l k] float32 of -1 and +1.
-
-    >>> codes = centres(10, 16)
-    >>> sorted({int((a != b).sum()) for a in codes for b in codes})
-    [0, 8]
-    """
-    if bits & (bits - 1) == 0 and count <= 2 * bits:
-        rows = hadamard(bits)
-        return np.concatenate([rows, -rows])[:count].astype(np.float32)
-    random = np.random.RandomState(seed)
-    best, widest = None, -1.0
-    for _ in range(DRAWS):
-        codes = random.choice([-1.0, 1.0], size=(count, bits))
-        products = codes @ codes.T - 2 * bits * np.eye(count)
-        nearest = (bits - products.max()) / 2
-        if nearest > widest:
-            best, widest = codes, nearest
-    return best.astype(np.float32)
 
 
 def target(centres: jax.Array, labels: jax.Array, tie: jax.Array) -> jax.Array:

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _centres as class_centres
 from jaxhash.losses import _classes as classes
 from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank, empty, remember
@@ -115,6 +116,7 @@ def build(
     gamma: float = 0.1,
     balanced: bool = True,
     db_codes: str = "network",
+    centres: str = "published",
 ) -> HashLoss:
     """Builds w L_pol + (1 - w) L_asym on u = tanh(output).
 
@@ -135,24 +137,29 @@ def build(
         from the labels after each epoch and after the last step, and these codes are searched. This
         gives higher results, and does not hash images that were not trained on; each result
         records it.
+      centres: how the targets of classes are chosen, `"published"` or `"balanced"`
+        (`jaxhash/losses/_centres.py`). With 10 classes, the published 32 and 64 bits have 16
+        different columns, and constant ones; balanced, all differ and none is constant.
 
     Returns:
       the loss; its state is a `State`.
     """
     if db_codes not in DATABASE_CODES:
         raise UserError(f"loss.hrmpa.db_codes={db_codes}: expected network or learnt")
+    if centres not in class_centres.CHOICES:
+        raise UserError(f"loss.hrmpa.centres={centres}: expected published or balanced")
     if not 0 <= weight <= 1:
         raise UserError(f"loss.hrmpa.weight={weight}: expected a number from 0 to 1")
     learns = db_codes == "learnt"
 
     def init(task: Task) -> State:
-        targets = classes.centres(task.labels.shape[1] + 1, task.bits)
+        targets, tie = class_centres.centres(centres, task.labels.shape[1], task.bits)
         # ADSH starts from random codes too.
         key = jax.random.fold_in(jax.random.key(task.seed), OWN_KEY)
         coins = jax.random.bernoulli(key, shape=(len(task.labels), task.bits))
         return State(
-            centres=jnp.asarray(targets[:-1]),
-            tie=jnp.asarray(targets[-1]),
+            centres=jnp.asarray(targets),
+            tie=jnp.asarray(tie),
             bank=empty(task),
             learnt=jnp.where(coins, 1.0, -1.0) if learns else (),
         )

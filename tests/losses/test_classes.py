@@ -1,8 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from jaxhash.losses import Codes, greedy
@@ -17,24 +15,6 @@ def test_cross_entropy_shares_itself_among_the_labels():
     log = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     expected = [-log[0, 0], -(log[1, 0] + log[1, 2]) / 2, 0]
     np.testing.assert_allclose(classes.cross_entropy(logits, labels), expected, rtol=1e-5)
-
-
-@given(st.integers(2, 20), st.sampled_from([8, 12, 16, 24, 48]))
-def test_centres_are_far_from_each_other(count, bits):
-    codes = classes.centres(count, bits)
-    assert codes.shape == (count, bits) and set(np.unique(codes)) <= {-1, 1}
-    distances = [(a != b).sum() for i, a in enumerate(codes) for b in codes[:i]]
-    if bits in (8, 16) and count <= 2 * bits:
-        assert min(distances) >= bits / 2
-    else:
-        assert min(distances) >= 1
-    assert np.array_equal(codes, classes.centres(count, bits))
-
-
-def test_a_draw_is_no_worse_than_a_plain_one():
-    """Ten codes of 48 bits: the chosen draw keeps 18 bits or more between any two."""
-    codes = classes.centres(10, 48)
-    assert min((a != b).sum() for i, a in enumerate(codes) for b in codes[:i]) >= 18
 
 
 def test_targets_follow_the_majority_and_ties_the_given_code():

@@ -5,8 +5,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Task, hrmpa
-from jaxhash.losses import _classes as classes
+from jaxhash.losses import Codes, Task, _centres, hrmpa
 from jaxhash.losses._memory_bank import Bank
 
 RANDOM = np.random.RandomState(0)
@@ -20,18 +19,20 @@ def rows_of(u, index, labels=LABELS):
     return Codes(jnp.asarray(u, jnp.float32), jnp.array(labels[index]), jnp.array(index))
 
 
-def by_hand(u, index, seen_u, v, known, labels, weight, margin, gamma, balanced):
+def by_hand(
+    u, index, seen_u, v, known, labels, weight, margin, gamma, balanced, centres="published"
+):
     """Image by image, and pair by pair, on tanh(u)."""
     k = u.shape[1]
-    centres = classes.centres(labels.shape[1] + 1, k)
+    targets, tie = _centres.centres(centres, labels.shape[1], k)
     similar = (labels @ labels.T) > 0
     pairs = [(i, j) for i in index for j in range(len(labels)) if known[j]]
     share = np.mean([similar[pair] for pair in pairs])
     dissimilar = -share / (1 - share) if balanced else -1.0
     losses = []
     for row, i in enumerate(index):
-        votes = labels[i] @ centres[:-1]
-        t = np.where(votes == 0, centres[-1], np.sign(votes))
+        votes = labels[i] @ targets
+        t = np.where(votes == 0, tie, np.sign(votes))
         polar = np.mean(np.maximum(margin - seen_u[row] * t, 0))
         terms = [
             (seen_u[row] @ v[j] / k - (1.0 if similar[i, j] else dissimilar)) ** 2
@@ -45,17 +46,18 @@ def by_hand(u, index, seen_u, v, known, labels, weight, margin, gamma, balanced)
 
 @pytest.mark.parametrize("labels", [LABELS, SEVERAL], ids=["single", "several"])
 @pytest.mark.parametrize("options", [(0.5, 1.0, 0.1, True), (0.2, 0.5, 0.7, False)])
-def test_value_with_codes_of_the_network(labels, options):
+@pytest.mark.parametrize("centres", _centres.CHOICES)
+def test_value_with_codes_of_the_network(labels, options, centres):
     index = [1, 3, 0]
     u = RANDOM.normal(size=(3, 8))
-    loss = hrmpa.build(*options)
+    loss = hrmpa.build(*options, centres=centres)
     rows = rows_of(u, index, labels)
     got, state, _ = jax.jit(loss.apply)(loss.init(Task(8, labels)), rows, rows)
     z = np.tanh(u)
     v, known = np.zeros((len(labels), 8)), np.zeros(len(labels), bool)
     v[index], known[index] = np.where(z >= 0, 1, -1), True
     np.testing.assert_allclose(
-        got, by_hand(u, index, z, v, known, labels, *options), rtol=1e-4, atol=1e-6
+        got, by_hand(u, index, z, v, known, labels, *options, centres), rtol=1e-4, atol=1e-6
     )
     assert np.array_equal(state.bank.seen, known)
 
@@ -101,6 +103,14 @@ def test_learning_codes_descends_and_each_bit_is_the_better_one(balanced, labels
     assert objective(got) < objective(v)
 
 
+def test_centres_are_the_chosen_ones_and_by_default_those_of_older_runs():
+    task = Task(bits=32, labels=np.eye(10, dtype=np.uint8))
+    older, default = _centres.published(11, 32), hrmpa.build().init(task)
+    assert np.array_equal(default.centres, older[:10]) and np.array_equal(default.tie, older[10])
+    chosen = hrmpa.build(centres="balanced").init(task)
+    assert np.array_equal(chosen.centres, _centres.balanced(10, 32))
+
+
 def test_after_an_epoch_the_learnt_codes_are_new_and_are_the_database():
     loss = hrmpa.build(db_codes="learnt")
     state = loss.init(TASK)
@@ -134,7 +144,9 @@ def test_many_rows_at_once_are_as_one(monkeypatch):
     assert np.array_equal(hrmpa.learn_codes(v, bank, 0.1, True), whole)
 
 
-@pytest.mark.parametrize("options", [{"db_codes": "learned"}, {"weight": 1.5}])
+@pytest.mark.parametrize(
+    "options", [{"db_codes": "learned"}, {"weight": 1.5}, {"centres": "hadamard"}]
+)
 def test_unknown_options_are_refused(options):
     with pytest.raises(UserError, match=r"loss\.hrmpa"):
         hrmpa.build(**options)
