@@ -6,7 +6,7 @@ the losses of those names: the polarisation of DPN (Fan et al., IJCAI 2020) and 
 of ADSH (Jiang and Li, AAAI 2018), each divided by its size, so that the ratio means something.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,7 @@ class State(NamedTuple):
     centres: jax.Array
     tie: jax.Array
     bank: Bank
-    learnt: jax.Array | tuple[()]
+    learnt: Any
 
 
 def polarisation(u: jax.Array, targets: jax.Array, margin: float) -> jax.Array:
