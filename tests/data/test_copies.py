@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from jaxhash import config as configs
+from jaxhash import data
 from jaxhash.data import copies, datasets, locks
 from jaxhash.errors import UserError
 from tests.data.own_images import picture
@@ -68,6 +70,15 @@ def test_a_changed_image_of_a_list_is_seen(lists, tmp_path):
     row = list(after.ids).index("images/a.jpg")
     assert after.digests[row] != before.digests[list(before.ids).index("images/a.jpg")]
     assert (after.pixels[row] != before.pixels[row]).any()
+
+
+def test_counts_that_do_not_fit_name_the_folder(lists, tmp_path):
+    config = configs.base().data
+    config.update(name="coco", protocol="coco_lists", dir=str(tmp_path), size=8)
+    with pytest.raises(UserError, match=r"gives \(2, 1, 3\).*; delete .*") as error:
+        data.build(config)
+    [name] = names(tmp_path)
+    assert f"; delete {tmp_path}/jaxhash/{name}/1.0.0 to have" in str(error.value)
 
 
 def test_a_copy_is_used_where_its_lists_are_not(lists, tmp_path):

@@ -193,3 +193,15 @@ def test_classes_zero_and_one_are_names(shots):
     rows = [("shots/0.jpg", "0|1"), ("shots/1.jpg", "0"), ("shots/2.jpg", "1")]
     path = table(shots / "list.csv", *rows, columns=("path", "labels"))
     assert datasets.load("manifest", str(path), side=8).class_names == ["0", "1"]
+
+
+def test_paths_that_no_file_can_have_are_left_out(shots, capsys):
+    for number in range(6, 24):
+        picture(shots / "shots" / f"{number}.jpg")
+    paths = [f"shots/{number}.jpg" for number in range(24)]
+    columns = {"path": [*paths, "a\0b.jpg", "x" * 5000 + ".jpg"], "labels": ["cat"] * 26}
+    pyarrow.parquet.write_table(pyarrow.table(columns), shots / "manifest.parquet")
+    assert len(datasets.load("manifest", str(shots), side=8).ids) == 24
+    printed = capsys.readouterr().out
+    assert "2 files are left out (1: its path holds a null character" in printed
+    assert "1: File name too long" in printed

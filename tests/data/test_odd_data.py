@@ -19,9 +19,8 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from jaxhash.data import datasets, left_out
-from jaxhash.data.contents import printable
 from jaxhash.data.images import decoder
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 from tests.data.images import files
 
 SIDE = 8

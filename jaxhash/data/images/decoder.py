@@ -14,6 +14,7 @@ it and whatever its decoder raises. The format is found by the content, never by
 import contextlib
 import functools
 import io
+import os
 import re
 import warnings
 from pathlib import Path
@@ -141,9 +142,12 @@ def decode(source: bytes | BinaryIO | Path, shape: tuple[int, int, int]) -> np.n
 
 
 def _open(path: Path) -> BinaryIO:
-    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+    if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
         raise UnknownFormat("it is not a file")
-    return path.open("rb")
+    try:
+        return path.open("rb")
+    except ValueError:
+        raise UnknownFormat("its path holds a null character, as no file's does") from None
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Image.Image:

@@ -1,5 +1,6 @@
 """Formats of pictures: their names, suffixes, and first bytes."""
 
+import os
 import re
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def is_picture(path: Path) -> bool:
     >>> is_picture(Path(__file__))
     False
     """
-    if path.exists() and not path.is_file():
+    # Not Path.exists, which raises where a folder may be listed and not entered.
+    if os.path.exists(path) and not os.path.isfile(path):
         return False
     if path.suffix.lower() in SUFFIXES:
         return True
