@@ -10,7 +10,9 @@ matter and weighs the features, and a mean average precision of .768 on CIFAR-10
 objective, length or split. This config takes AlexNet pretrained on ImageNet at 224 px, CBAM
 (channels, then positions) behind its last convolution, tanh, pairwise likelihood with quantisation
 (`jaxhash/losses/adh.py`), and DHIDA's recipe: RMSProp 5e-5, weight decay 1e-5, batches of 128, 150
-epochs. It needs a GPU, and torchvision's weights as a file: save them with
+epochs. Gates start near one, since pretrained layers follow: the features that these get start at
+.96 of their size, and would start at .2 to .4 of it (`jaxhash/models/attention/_gates.py`). It
+needs a GPU, and torchvision's weights as a file: save them with
 `safetensors.torch.save_file(torchvision.models.alexnet(weights="DEFAULT").state_dict(),
 "alexnet.safetensors")`.
 
@@ -43,6 +45,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
+    start = "one" if args.scale == "paper" else "published"
+    config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.weights = WEIGHTS.get(args.backbone, f"timm/{args.backbone}.tv_in1k")
     config.loss.name = "adh"
     if args.scale == "small":

@@ -11,7 +11,8 @@ on the code; distances, uniformity and cross-entropy; class-balanced batches of 
 of classes; Adam 1e-3; the official split of CIFAR-10, 10,000 queries against the 50,000 training
 images. The paper reports mAP .9251, .9219, .9267, .9231 at 12, 24, 36, 48 bits (.0043, .0013, .0032
 and .0042 less without attention), and names neither a number of epochs, a schedule, nor
-augmentation; taken here are 100 epochs, a cosine, random crops and flips. It needs a GPU.
+augmentation; taken here are 100 epochs, a cosine, random crops and flips. The gates of CBAM start
+as published: no layer behind them has been trained on larger features. It needs a GPU.
 
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
 cifar10_54k), one cycle of 4 epochs: some minutes on two CPU cores. Not comparable with the paper.

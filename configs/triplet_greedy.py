@@ -13,9 +13,11 @@ greedy strategy) and a penalty. This config takes VGG16 pretrained on ImageNet a
 connected layers of 4096, a hash layer, a classifier without bias on the sign of its outputs,
 cross-entropy and .1 times the cubic penalty, and the recipe of the greedy hash's paper for
 CIFAR-10: SGD .001, momentum .9, weight decay 5e-4, batches of 32, 50 epochs, the rate to a tenth
-after 30. The abstract prints no figure; the greedy hash's own paper reports mAP .774, .795, .810,
-.822 at 12, 24, 32, 48 bits with AlexNet. It needs a GPU, and timm/vgg16.tv_in1k from Hugging Face,
-or its file.
+after 30. Gates start near one, since pretrained layers follow: the features that these get start at
+.98 of their size, at=stages at .91 behind all five, and would start at .45 and .03 of it
+(`jaxhash/models/attention/_gates.py`). The abstract prints no figure; the greedy hash's own paper
+reports mAP .774, .795, .810, .822 at 12, 24, 32, 48 bits with AlexNet. It needs a GPU, and
+timm/vgg16.tv_in1k from Hugging Face, or its file.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
 px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable
@@ -47,6 +49,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
+    start = "one" if args.scale == "paper" else "published"
+    config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.attention.nodes = ("last",) if args.at == "last" else ("stage*",)
     config.model.head.name = "classifier"
     config.model.head.classifier.update(activation="sign", bias=False)

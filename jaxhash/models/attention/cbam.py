@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models.attention import _gates as gates
 from jaxhash.models.attention import show
 from jaxhash.models.layers import batch_norm, largest
 
@@ -34,9 +35,13 @@ class BlockAttention(nn.Module):
 
     Attributes:
       reduction: channels of the map divided by those of the MLP's hidden layer.
+      start: `"published"` draws the weights of both gates, which start at .5 or anywhere in (0, 1);
+        `"one"` starts each at .982 (`_gates`), for pretrained layers that follow. The function is
+        the same, and so are the names and shapes of weights.
     """
 
     reduction: int = 16
+    start: str = "published"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
@@ -44,19 +49,24 @@ class BlockAttention(nn.Module):
         """Maps [b h w c] to [b h w c]."""
         channels = x.shape[3]
         hidden = nn.Dense(max(1, channels // self.reduction), dtype=self.dtype, name="squeeze")
-        out = nn.Dense(channels, dtype=self.dtype, name="excite")
+        initial = gates.dense(self.start, sums=2)
+        out = nn.Dense(channels, dtype=self.dtype, name="excite", **initial)
         weight = sum(out(nn.relu(hidden(pooled))) for pooled in pool_positions(x))
         x = x * jax.nn.sigmoid(weight)[:, None, None, :]
 
         convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name="spatial")
-        norm = batch_norm(train, self.dtype, momentum=0.99)(name="norm")
+        initial = gates.normalisation(self.start)
+        norm = batch_norm(train, self.dtype, momentum=0.99)(name="norm", **initial)
         gate = jax.nn.sigmoid(norm(convolution(pool_channels(x))))
         show(self, gate[..., 0])
         return x * gate
 
 
-def build(reduction: int = 16, dtype: jnp.dtype = jnp.float32) -> nn.Module:
-    """Returns the module; raises UserError on a reduction below 1."""
+def build(
+    reduction: int = 16, start: str = "published", dtype: jnp.dtype = jnp.float32
+) -> nn.Module:
+    """Returns the module; raises UserError on a reduction below 1 or an unknown start."""
+    gates.check("model.attention.cbam.start", start)
     if reduction < 1:
         raise UserError(f"model.attention.cbam.reduction={reduction}: expected at least 1")
-    return BlockAttention(reduction, dtype)
+    return BlockAttention(reduction, start, dtype)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from einops import rearrange
 
+from jaxhash.models.attention import _gates as gates
 from jaxhash.models.attention import show
 from jaxhash.models.layers import batch_norm, largest
 
@@ -42,30 +43,38 @@ class TripletAttention(nn.Module):
 
     Attributes:
       spatial: whether the branch over h and w takes part; without it the two others are averaged.
+      start: `"published"` draws the weights of the gates, which start at .5 or anywhere in (0, 1);
+        `"one"` starts each at .982 (`_gates`), for pretrained layers that follow. The function is
+        the same, and so are the names and shapes of weights.
     """
 
     spatial: bool = True
+    start: str = "published"
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         norm = batch_norm(train, self.dtype, momentum=0.99)
-        gated, gates = [], []
+        initial = gates.normalisation(self.start)
+        gated, shown = [], []
         for name, view in BRANCHES.items():
             if name == "height_width" and not self.spatial:
                 continue
             convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name=name)
             turned = rearrange(x, f"b h w c -> {view}")
-            weight = norm(name=f"{name}_norm")(convolution(z_pool(turned)))
+            weight = norm(name=f"{name}_norm", **initial)(convolution(z_pool(turned)))
             gate = rearrange(jax.nn.sigmoid(weight), "b d e 1 -> b 1 d e")
             gated.append(rearrange(turned * gate, f"{view} -> b h w c"))
             gate = rearrange(jnp.broadcast_to(gate, turned.shape), f"{view} -> b h w c")
-            gates.append(gate.mean(axis=-1))
-        show(self, sum(gates) / len(gates))
-        return sum(gated) / len(gated)
+            shown.append(gate.mean(axis=-1))
+        show(self, sum(shown[1:], shown[0]) / len(shown))
+        return sum(gated[1:], gated[0]) / len(gated)
 
 
-def build(spatial: bool = True, dtype: jnp.dtype = jnp.float32) -> nn.Module:
-    """Returns the module."""
-    return TripletAttention(spatial, dtype)
+def build(
+    spatial: bool = True, start: str = "published", dtype: jnp.dtype = jnp.float32
+) -> nn.Module:
+    """Returns the module; raises UserError on an unknown start."""
+    gates.check("model.attention.triplet.start", start)
+    return TripletAttention(spatial, start, dtype)

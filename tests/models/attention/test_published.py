@@ -80,6 +80,7 @@ def with_published(module, names, tensors):
     return filled
 
 
+@pytest.mark.parametrize("start", ["published", "one"])
 @pytest.mark.parametrize(
     ("name", "options", "names"),
     [
@@ -87,9 +88,10 @@ def with_published(module, names, tensors):
         ("triplet", {}, triplet_names()),
     ],
 )
-def test_mechanism_gives_what_the_published_one_gives(name, options, names):
+def test_mechanism_gives_what_the_published_one_gives(name, options, names, start):
+    """With its weights, however the gates would have started without."""
     tensors, expected = stored(name)
-    module = registry.find("jaxhash.models.attention", name).build(**options)
+    module = registry.find("jaxhash.models.attention", name).build(**options, start=start)
     got = module.apply(with_published(module, names, tensors), images(*MAP), False)
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
 
