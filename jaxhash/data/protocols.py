@@ -122,7 +122,7 @@ def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int) -> Split:
     >>> ids = np.arange(10)
     >>> whole = Split(ids[:6], ids[6:7], ids[7:], "")
     >>> part = hold_out(whole, 0.5, ids, seed=0)
-    >>> len(part.train), len(part.held_out), sorted([*part.train, *part.held_out])
+    >>> len(part.train), len(part.held_out), sorted([*part.train.tolist(), *part.held_out.tolist()])
     (3, 3, [0, 1, 2, 3, 4, 5])
     """
     count = round(amount * len(split.train)) if amount < 1 else round(amount)

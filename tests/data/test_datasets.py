@@ -91,8 +91,8 @@ def test_a_data_dir_that_cannot_be_written_is_reported(tmp_path):
 
 def test_reading_and_preparing_import_no_tensorflow(tmp_path):
     code = (
-        "import sys; from jaxhash.data import sources; "
-        f"sources.load('digits', {str(tmp_path)!r}); "
+        "import sys; from jaxhash.data import datasets; "
+        f"datasets.load('digits', {str(tmp_path)!r}); "
         "assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

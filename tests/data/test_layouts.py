@@ -152,7 +152,7 @@ def test_nuswide_is_read_as_published(published, tmp_path):
         assert abs(int(pixels[4, 4, 0]) - 8 * (number % 30)) < 6
     small = Protocol(query_per_class=1, train_per_class=0, database="rest", counts=(0, 21, 19))
     assert split(pool, small).checksum == split(pool, small).checksum
-    with pytest.raises(UserError, match=r"counts on \(10500, 2100, 193734\)"):
+    with pytest.raises(UserError, match=r"protocol has \(10500, 2100, 193734\)"):
         split(pool, datasets.protocol("nuswide", "nuswide_21"))
 
 
@@ -277,7 +277,7 @@ def test_imagenet100_is_taken_out_of_imagenet2012(tmp_path):
     assert {name.split("_")[0] for name in pool.ids[own.query]} == {"validation/ILSVRC2012"}
     assert (pool.labels[own.train].sum(axis=0)[[2, 7]] == 3).all()
     assert set(own.train) <= set(own.database)
-    with pytest.raises(UserError, match=r"counts on \(13000, 5000, 128503\)"):
+    with pytest.raises(UserError, match=r"protocol has \(13000, 5000, 128503\)"):
         split(pool, datasets.protocol("imagenet100", "imagenet100"))
 
 
