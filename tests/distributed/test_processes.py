@@ -94,6 +94,7 @@ def test_only_process_0_speaks_and_writes(two, folders):
     assert {path.name for path in (two / "checkpoints").iterdir()} == {"4", "6", "8"}
 
 
+@pytest.mark.slow
 def test_killed_then_stopped_then_finished_is_the_uninterrupted_run(config, two, tmp_path):
     """Bit for bit: the arithmetic is the same."""
     folder = tmp_path / "run"
