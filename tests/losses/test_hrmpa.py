@@ -76,6 +76,12 @@ def test_value_with_learnt_codes():
     np.testing.assert_allclose(got, expected, rtol=1e-4)
 
 
+def test_learnt_codes_begin_at_random_by_the_seed():
+    init = hrmpa.build(db_codes="learnt").init
+    first, again, other = (init(TASK._replace(seed=seed)).learnt for seed in (0, 0, 1))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
 @pytest.mark.parametrize("balanced", [True, False])
 @pytest.mark.parametrize("labels", [LABELS, SEVERAL], ids=["single", "several"])
 def test_learning_codes_descends_and_each_bit_is_the_better_one(balanced, labels):

@@ -20,8 +20,8 @@ from jaxhash.errors import UserError
 from jaxhash.losses import Codes, Task, dhida
 from jaxhash.models import hash_network
 from jaxhash.models.heads import linear
-from jaxhash.models.layers import Dropout
-from jaxhash.training import steps
+from jaxhash.models.layers import Dropout, batch_norm
+from jaxhash.training import keys, optimizers, steps
 from jaxhash.training.state import AveragedState, TrainState
 
 RANDOM = np.random.RandomState(0)
@@ -283,3 +283,75 @@ def test_what_a_step_returns_lies_as_what_is_replicated(count):
     again = replicas.map(lambda state: jax.tree.map(lambda x: x + 1, state))(state)
     assert jax.tree.map(lambda x: x.sharding, again) == jax.tree.map(lambda x: x.sharding, state)
     assert replicas.first(again)["weights"].tolist() == [2.0] * 3
+
+
+class Normed(nn.Module):
+    """A trunk with batch normalisation, dropout, and one node."""
+
+    @nn.compact
+    def __call__(self, x, train, at_node):
+        x = nn.relu(batch_norm(train)(name="norm")(nn.Conv(4, (3, 3), name="conv")(x)))
+        return Dropout(0.2)(at_node("last", x), train)
+
+
+@pytest.mark.parametrize("still", hash_network.PARTS)
+def test_a_part_with_multiplier_0_is_held_still_and_the_others_learn(still):
+    """Weights, running statistics and their average, with weight decay and a clipped gradient."""
+    config = base().optim
+    config.update(name="adamw", lr=0.1, weight_decay=0.1, clip_norm=1.0)
+    config.multiplier[still] = 0.0
+    attention = registry.find("jaxhash.models.attention", "se").build()
+    kind = registry.find("jaxhash.models.heads", "linear")
+    net = hash_network.HashModel(
+        Normed(), {"last": attention}, kind.build(6, 4, norm=True), frozen=optimizers.frozen(config)
+    )
+    optimizer = optimizers.build(config, 10)
+    variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    loss = dhida.build()
+    before = AveragedState.create(variables, optimizer, loss.init(Task(6, IMAGES.labels)))
+    batch = steps.Batch(IMAGES.pixels[:BATCH], IMAGES.labels[:BATCH], np.arange(BATCH))
+    options = {"model": net, "loss": loss, "optimizer": optimizer, "augment": AUGMENT}
+    replicas = Replicas(1)
+    step = replicas.map(partial(steps.train_step, **options, seed=3, average=0.9))
+    state = replicas.replicate(before)
+    for _ in range(2):
+        state, metrics = step(state, replicas.shard(batch))
+    state = replicas.first(state)
+    moved = {}
+    for tree in ("params", "batch_stats"):
+        pairs = zip(
+            jax.tree_util.tree_leaves_with_path(getattr(before, tree)),
+            jax.tree.leaves(getattr(state, tree)),
+            jax.tree.leaves(state.average[tree]),
+            strict=True,
+        )
+        for (path, old), new, average in pairs:
+            same = np.array_equal(old, new) and np.array_equal(old, average)
+            moved.setdefault((tree, hash_network.part(path[0].key)), []).append(not same)
+    for (tree, part), which in moved.items():
+        assert any(which) == (part != still), (tree, part)
+    assert {part for _, part in moved} == set(hash_network.PARTS) and len(moved) == 5
+    assert replicas.first(metrics)["gradient_norm"] > 0
+
+
+def test_the_gradient_of_a_part_that_is_held_still_does_not_count():
+    """Otherwise it would take its share of the norm to which the others' are clipped."""
+    loss, norms = dhida.build(), {}
+    for frozen in (frozenset(), frozenset({"head"}), frozenset({"backbone"})):
+        net = plain().clone(frozen=frozen)
+        norms[frozen] = float(run(1, loss, net)[2]["gradient_norm"])
+    whole, *parts = norms.values()
+    assert min(parts) > 0 and max(parts) < whole
+
+
+def test_no_step_has_the_key_of_the_initial_weights_or_of_another_step():
+    """All steps but one keep the key of version 0.1.0."""
+    initial = 0xB17
+    numbers = jnp.arange(initial - 2, initial + 3)
+    data = jax.vmap(lambda step: jax.random.key_data(keys.of_step(5, step)))(numbers)
+    plain = jax.vmap(lambda n: jax.random.key_data(jax.random.fold_in(jax.random.key(5), n)))
+    same = (data == plain(numbers)).all(axis=1)
+    assert same.tolist() == [True, True, False, True, True]
+    taken = np.concatenate([data, jax.random.key_data(keys.initial(5))[None]])
+    assert len(np.unique(taken, axis=0)) == 6
+    assert np.array_equal(jax.random.key_data(keys.initial(5)), plain(numbers)[2])

@@ -1,11 +1,14 @@
+import jax
 import numpy as np
 import pytest
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 from jaxhash.errors import UserError
 from jaxhash.models import backbones, pretrained
 from jaxhash.models.backbones import resnet
+from tests.models import torch_writer
 from tests.models.backbones import networks, parity
+from tests.models.torch_writer import Tensor
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +66,34 @@ def test_weights_of_another_network_are_refused(tmp_path):
         pretrained.initialise(template, path, resnet.torch_names)
 
 
+@pytest.mark.parametrize("suffix", [".pth", ".pt"])
+@pytest.mark.parametrize("prefix", ["", "module.", "model.", "module.model."])
+def test_checkpoints_of_pytorch_give_the_same_network(tmp_path, weights_file, suffix, prefix):
+    tensors = load_file(weights_file)
+    path = tmp_path / f"weights{suffix}"
+    content = {f"{prefix}{name}": Tensor(x, str(n)) for n, (name, x) in enumerate(tensors.items())}
+    torch_writer.archive(path, {"state_dict": content, "epoch": 90})
+    assert pretrained.read(str(path)).keys() >= tensors.keys()
+    template = networks.template(resnet.build("resnet18"), (64, 64))
+    found, expected = (
+        pretrained.initialise(template, weights, resnet.torch_names)
+        for weights in (str(path), weights_file)
+    )
+    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_damaged_and_missing_files_are_refused(tmp_path):
     damaged = tmp_path / "damaged.safetensors"
     damaged.write_bytes(b"\x00\x01")
     with pytest.raises(UserError, match="not a readable safetensors file"):
         pretrained.read(str(damaged))
-    with pytest.raises(UserError, match="no such file.*model.weights=none"):
-        pretrained.read(str(tmp_path / "absent.safetensors"))
+    (tmp_path / "damaged.pth").write_bytes(b"\x00\x01")
+    with pytest.raises(UserError, match="not a readable PyTorch checkpoint"):
+        pretrained.read(str(tmp_path / "damaged.pth"))
+    for name in ("absent.safetensors", "absent.pth"):
+        with pytest.raises(UserError, match="no such file.*model.weights=none"):
+            pretrained.read(str(tmp_path / name))
 
 
 def test_a_hub_out_of_reach_names_the_local_way(monkeypatch):
