@@ -52,11 +52,11 @@ def shared(monkeypatch):
     """Lets runs of one config share what is built and compiled; an `Experiment` has no state."""
     built = {}
 
-    def build(config):
-        text = configs.to_json(config)
-        if text not in built:
-            built[text] = Experiment(config)
-        return built[text]
+    def build(config, extended=()):
+        key = configs.to_json(config), tuple(extended)
+        if key not in built:
+            built[key] = Experiment(config, extended)
+        return built[key]
 
     monkeypatch.setattr(loop, "Experiment", build)
     return build
