@@ -33,7 +33,11 @@ def begin():
     sampler.shuffled = faulty
     if "AGAIN" in os.environ:
         train = loop.train_and_evaluate
-        loop.train_and_evaluate = lambda *arguments: train(*arguments) or train(*arguments)
+
+        def again(*arguments, **options):
+            return train(*arguments, **options) or train(*arguments, **options)
+
+        loop.train_and_evaluate = again
     main.run()
 
 
