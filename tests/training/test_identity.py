@@ -13,8 +13,8 @@ from jaxhash.data import datasets
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.training import loop, measurement
+from tests.training import small
 
-SMALL = Path(__file__).parents[1] / "distributed" / "hosts" / "backbones"
 RANDOM = np.random.RandomState(0)
 
 
@@ -24,7 +24,7 @@ def noise(path):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def small(tmp_path_factory):
+def surroundings(tmp_path_factory):
     """A network of one convolution, no pictures, and digests of files wherever images lie."""
     load = datasets.load
 
@@ -34,7 +34,7 @@ def small(tmp_path_factory):
         return pool._replace(digests=np.array([digest[:16] for digest in files]))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbones, "__path__", [*backbones.__path__, str(SMALL)])
+        patch.setattr(backbones, "__path__", [*backbones.__path__, str(small.BACKBONES)])
         patch.setattr(measurement, "_draw", lambda *arguments: None)
         patch.setattr(datasets, "load", with_digests)
         patch.setenv("TFDS_DATA_DIR", str(tmp_path_factory.mktemp("tfds")))
