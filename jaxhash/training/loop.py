@@ -89,8 +89,7 @@ def train_and_evaluate(
         run = Origin(initialised_from=source)
     with workdir.claimed(folder, config, primary, processes.meet, free):
         dataset.hold(folder, Dataset.of(experiment.data), primary)
-        print(f"{config.data.name}, protocol {config.data.protocol}: {experiment.data.split}")
-        print(*summary.lines(experiment.data), sep="\n")
+        _describe(experiment)
         if extend:
             extension.begin(folder, experiment, run)
         elif primary:
@@ -109,6 +108,8 @@ def train_and_evaluate(
 
 def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None) -> dict | None:
     """Measures the last checkpoint of a run again and rewrites its results and pictures.
+
+    A run that is not finished stays so; see `jaxhash.training.measurement.finish`.
 
     Args:
       folder: the workdir of the run.
@@ -131,9 +132,17 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
     primary = experiment.replicas.primary
     with workdir.claimed(folder, own, primary, processes.meet):
         dataset.hold(folder, Dataset.of(experiment.data), primary)
+        _describe(experiment)
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
         return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
+
+
+def _describe(experiment: Experiment) -> None:
+    """Prints the splits, and what there is to know of their images."""
+    data = experiment.config.data
+    print(f"{data.name}, protocol {data.protocol}: {experiment.data.split}")
+    print(*summary.lines(experiment.data), sep="\n")
 
 
 def _train(

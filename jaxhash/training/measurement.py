@@ -15,6 +15,7 @@ from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
 from jaxhash.runs import disk, origin, provenance, workdir
 from jaxhash.runs.metrics_log import read
+from jaxhash.runs.results import at_start
 from jaxhash.training.experiment import Encoded, Experiment
 from jaxhash.training.progress import say
 from jaxhash.training.state import TrainState
@@ -47,10 +48,13 @@ def scalars(numbers: dict) -> dict[str, float]:
 def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
     """Measures a replicated state; process 0 writes results and pictures, and prints the table.
 
+    Those of an unfinished run are in `results-STEP.json`: a run with `results.json` is finished.
+
     Raises:
       UserError: the results cannot be written. A picture that cannot be drawn is one line.
     """
-    config = experiment.config
+    config, total = experiment.config, experiment.total_steps
+    step = int(experiment.replicas.first(state.step))
     say("measuring", silent=not experiment.replicas.primary)
     encoded, numbers = measure(experiment, state)
     if not experiment.replicas.primary:
@@ -61,7 +65,7 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
     rows = read(folder)
     # metrics.jsonl may have been deleted, or begun after the start.
     first = next((row for row in rows if row.get("step") == 0), {})
-    at_start = {name.removeprefix("eval/"): value for name, value in first.items()}
+    untrained = {name.removeprefix("eval/"): value for name, value in first.items()}
     results = {
         "name": config.name,
         "dataset": config.data.name,
@@ -74,15 +78,18 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
         "db_codes": encoded.db_codes,
         "encode_milliseconds_per_image": encoded.milliseconds,
         **numbers,
-        "at_start": at_start if "map" in at_start else None,
-        "steps": experiment.total_steps,
+        "at_start": untrained if "map" in untrained else None,
+        "steps": step,
         "train_images_per_second": _median_rate(rows),
         "provenance": provenance.collect(len(experiment.replicas)) | came_from.notes(),
         "config": described,
     }
+    path = folder / (workdir.RESULTS if step == total else f"results-{step}.json")
     # First of all, so that nothing that comes after can cost a run its results.
-    with disk.writing(folder, folder / workdir.RESULTS):
-        workdir.write(folder / workdir.RESULTS, json.dumps(results, indent=1) + "\n")
+    with disk.writing(folder, path):
+        workdir.write(path, json.dumps(results, indent=1) + "\n")
+    if step < total:
+        print(f"step {step:,} of {total:,}: the run is not finished; these results are in {path}")
     show(results)
     _draw(experiment, state, encoded, results, folder)
     return results
@@ -90,8 +97,8 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
 
 def show(results: dict) -> dict:
     """Prints the table of a finished run and returns its results."""
-    columns = {"at start": results["at_start"]} if results["at_start"] else {}
-    columns["trained"] = results
+    start = at_start(results)
+    columns = ({"at start": start} if start else {}) | {"trained": results}
     print(
         f"\n{results['name']} on {results['dataset']}: {results['bits']} bits, protocol "
         f"{results['protocol']}, seed {results['seed']}, weights {results['weights']}"

@@ -122,6 +122,22 @@ def test_evaluate_gives_the_same_numbers_again(finished):
         assert after[name] == before[name]
 
 
+def test_a_run_that_is_evaluated_before_its_end_goes_on(finished, tiny, tmp_path, capsys):
+    run, before = tmp_path / "run", json.loads((finished / "results.json").read_text())
+    shutil.copytree(finished, run)
+    shutil.rmtree(run / "checkpoints" / "12")
+    (run / "results.json").unlink()
+    assert loop.evaluate_checkpoint(run)["steps"] == 8
+    printed = capsys.readouterr().out
+    assert "step 8 of 12: the run is not finished; these results are in " in printed
+    assert "10 classes: largest 3 (183 images), smallest 8 (174 images)" in printed
+    assert not (run / "results.json").exists()
+    assert json.loads((run / "results-8.json").read_text())["steps"] == 8
+    after = loop.train_and_evaluate(tiny, run)
+    assert (after["steps"], after["map"]) == (12, before["map"])
+    assert "10 classes: largest 3 (183 images)" in capsys.readouterr().out
+
+
 def test_evaluate_does_without_deleted_metrics(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "run")
     (tmp_path / "run" / "metrics.jsonl").unlink()
