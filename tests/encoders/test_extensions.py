@@ -62,7 +62,9 @@ def test_a_run_does_not_continue_on_other_images(config, tmp_path):
         lambda: loop.train_and_evaluate(config, tmp_path),
         lambda: loop.evaluate_checkpoint(tmp_path),
     ):
-        with pytest.raises(UserError, match=f"checksum ffffffffffffffff there and .*{checksum} here"):
+        with pytest.raises(
+            UserError, match=f"checksum ffffffffffffffff there and .*{checksum} here"
+        ):
             start()
 
 

@@ -101,7 +101,7 @@ def case(name):
     return loss, plain(**(head or {"head": "classifier" if loss.needs_logits else "linear"}))
 
 
-@pytest.mark.parametrize("name", [*LOSSES, "network"])
+@pytest.mark.parametrize("name", [*LOSSES, pytest.param("network", marks=pytest.mark.slow)])
 def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
     """With the loss alone, and once with batch normalisation and attention before it."""
     loss, net = case("dhida" if name == "network" else name)
@@ -119,6 +119,7 @@ def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
             np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
 
 
+@pytest.mark.slow
 def test_on_the_digits_gradients_differ_only_where_a_relu_is_at_its_kink(monkeypatch):
     """Inputs of a ReLU differ by rounding; where one changes its sign, its gradient is another.
 
@@ -245,6 +246,7 @@ def test_pairs_span_the_global_batch():
     assert abs(apart - got[0]) > 0.01
 
 
+@pytest.mark.slow
 def test_bfloat16_steps_stay_near_float32():
     loss, _ = case("dhida")
     _, state, metrics = run(2, loss, network())

@@ -83,7 +83,13 @@ def leaves(folder):
         return jax.tree.leaves(checkpoints.read())
 
 
-@pytest.mark.parametrize("system", TINY)
+# Each of the others is trained by a quick test elsewhere, and resumed here by a slow one.
+RESUMED = [
+    pytest.param(system, marks=() if system == "adh" else pytest.mark.slow) for system in TINY
+]
+
+
+@pytest.mark.parametrize("system", RESUMED)
 def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, monkeypatch, shared):
     config = tiny(system, data_dir)
     results = loop.train_and_evaluate(config, tmp_path / "whole")
