@@ -1,33 +1,11 @@
 """Layers whose results do not depend on how a batch is split over devices."""
 
-from collections.abc import Callable
-from functools import partial
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxhash.distributed import devices
-
-
-def batch_norm(train: bool, dtype: jnp.dtype = jnp.float32, momentum: float = 0.9) -> Callable:
-    """Returns a constructor of batch normalisation whose statistics span all replicas.
-
-    Args:
-      train: whether it normalises by the statistics of the batch (and updates the running ones), or
-        by the running ones.
-      dtype: of the result.
-      momentum: share of the old running statistics that stays; 1 minus PyTorch's.
-    """
-    return partial(
-        nn.BatchNorm,
-        use_running_average=not train,
-        momentum=momentum,
-        epsilon=1e-5,
-        dtype=dtype,
-        axis_name=devices.AXIS if train else None,
-    )
 
 
 class Dropout(nn.Module):

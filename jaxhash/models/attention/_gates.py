@@ -50,7 +50,7 @@ def normalisation(start: str) -> dict[str, Any]:
       start: one of `STARTS`.
 
     Returns:
-      arguments of `flax.linen.BatchNorm`.
+      arguments of `jaxhash.models.normalization.BatchNorm`.
     """
     if start == "published":
         return {}

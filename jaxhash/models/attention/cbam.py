@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jaxhash.errors import UserError
 from jaxhash.models.attention import _gates as gates
 from jaxhash.models.attention import show
-from jaxhash.models.layers import batch_norm, largest
+from jaxhash.models.layers import largest
+from jaxhash.models.normalization import batch_norm
 
 
 def pool_positions(x: jax.Array) -> tuple[jax.Array, jax.Array]:

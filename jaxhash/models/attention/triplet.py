@@ -7,7 +7,8 @@ from einops import rearrange
 
 from jaxhash.models.attention import _gates as gates
 from jaxhash.models.attention import show
-from jaxhash.models.layers import batch_norm, largest
+from jaxhash.models.layers import largest
+from jaxhash.models.normalization import batch_norm
 
 # Each branch pools the second axis of its view; its gate walks over the other two, in this order.
 BRANCHES = {

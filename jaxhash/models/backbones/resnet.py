@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxhash.errors import UserError
 from jaxhash.models.backbones._residual import Names, bottleneck, shortcut
 from jaxhash.models.backbones._torch_names import torch_name
-from jaxhash.models.layers import batch_norm
+from jaxhash.models.normalization import batch_norm
 
 STEMS = ("7x7", "3x3")
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")

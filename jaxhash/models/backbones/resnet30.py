@@ -9,39 +9,11 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.models.backbones._residual import Names, bottleneck
-from jaxhash.models.layers import batch_norm
+from jaxhash.models.depthwise import depthwise
+from jaxhash.models.normalization import batch_norm
 
 VARIANTS = {"resnet30": (3, 3, 3)}
 _NAMES = Names(norm="norm", project="project", project_norm="norm_project")
-
-
-def depthwise(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-    """Convolves each channel with a 3x3 kernel of its own, with one pixel of padding.
-
-    The nine products are written out: XLA makes one loop over them, where its grouped convolution
-    is several times slower on a CPU than a convolution over all channels.
-
-    Args:
-      x: [b h w c].
-      kernel: [3 3 c].
-      stride: of height and width.
-
-    Returns:
-      [b ceil(h/stride) ceil(w/stride) c].
-
-    >>> x = jnp.ones((1, 4, 4, 1))
-    >>> print(depthwise(x, jnp.ones((3, 3, 1)), stride=2)[0, :, :, 0])
-    [[4. 6.]
-     [6. 9.]]
-    """
-    height, width = x.shape[1:3]
-    padded = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    taps = [
-        padded[:, i : i + height : stride, j : j + width : stride] * kernel[None, None, None, i, j]
-        for i in range(3)
-        for j in range(3)
-    ]
-    return sum(taps[1:], taps[0])
 
 
 class SeparableConvolution(nn.Module):
@@ -56,7 +28,7 @@ class SeparableConvolution(nn.Module):
         channels = x.shape[3]
         he = nn.initializers.variance_scaling(2.0, "fan_out", "normal", in_axis=(), out_axis=(0, 1))
         kernel = self.param("depthwise", he, (3, 3, channels))
-        x = depthwise(x, kernel.astype(self.dtype), self.stride)
+        x = depthwise(x, kernel.astype(self.dtype), self.stride, ((1, 1), (1, 1)))
         return nn.Dense(channels, use_bias=False, dtype=self.dtype, name="pointwise")(x)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
 from jaxhash.models.backbones._torch_names import torch_name
-from jaxhash.models.layers import batch_norm
+from jaxhash.models.normalization import batch_norm
 
 # Convolutions of each stage, and whether each is normalised.
 VARIANTS = {"vgg16": ((2, 2, 3, 3, 3), False), "vgg16_bn": ((2, 2, 3, 3, 3), True)}

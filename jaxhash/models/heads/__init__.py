@@ -9,7 +9,7 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 
-from jaxhash.models.layers import batch_norm
+from jaxhash.models.normalization import batch_norm
 
 
 class Outputs(NamedTuple):

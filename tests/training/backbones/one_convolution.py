@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from jaxhash.models.layers import batch_norm
+from jaxhash.models.normalization import batch_norm
 
 VARIANTS = ("one_convolution",)
 
