@@ -1,21 +1,23 @@
-"""List the prepared copies of data sets with their sources, and delete those that are named.
+"""List prepared copies of data sets and kept features of frozen trunks, and delete those named.
 
   python -m jaxhash.data
-  python -m jaxhash.data --clean folder_2307027c50d4
+  python -m jaxhash.data --clean folder_2307027c50d4 cifar10-3a1c5b90e1f2
   python -m jaxhash.data --dir PATH --clean-all
 
-Copies are made again when a run needs them and their source is there. Deleting asks for nothing; it
-deletes only what jaxhash has made and no process uses.
+Both are made again when a run needs them and their source is there. Deleting asks for nothing; it
+deletes only what jaxhash has made and, of copies, what no process uses.
 """
 
 import math
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from jaxhash.cli import command_line
 from jaxhash.data import copies, datasets
 from jaxhash.data.copies import Copy
+from jaxhash.data.features import cache
 from jaxhash.errors import UserError, printable
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
@@ -31,19 +33,27 @@ def main(argv: list[str]) -> None:
         help="folder of the TFDS data sets ($TFDS_DATA_DIR or ~/tensorflow_datasets): where copies "
         "of your own images lie, and those of published data sets without --config.data.dir",
     )
+    parser.add_argument(
+        "--features",
+        metavar="PATH",
+        help="folder of kept features ($JAXHASH_FEATURES or ~/.cache/jaxhash/features)",
+    )
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--clean", nargs="+", metavar="NAME", help="delete the copies so named")
-    choice.add_argument("--clean-all", action="store_true", help="delete all copies")
+    choice.add_argument("--clean", nargs="+", metavar="NAME", help="delete what is so named")
+    choice.add_argument("--clean-all", action="store_true", help="delete all that is listed")
     arguments = parser.parse_args(argv)
-    root = datasets.root(arguments.dir)
-    if arguments.dir and not root.is_dir():
-        raise UserError(f"--dir={arguments.dir}: no such folder")
+    root, place = datasets.root(arguments.dir), cache.root(arguments.features)
+    for option, folder in (("dir", root), ("features", place)):
+        if getattr(arguments, option) and not folder.is_dir():
+            raise UserError(f"--{option}={getattr(arguments, option)}: no such folder")
     if arguments.clean_all:
-        clean(root, [copy.name for copy in copies.found(root)])
+        names = [copy.name for copy in copies.found(root)]
+        clean(root, place, names + [entry.name for entry in cache.found(place)])
     elif arguments.clean:
-        clean(root, arguments.clean)
+        clean(root, place, arguments.clean)
     else:
         print(table(root, copies.found(root)))
+        print(features_table(place, cache.found(place)))
 
 
 def table(root: Path, found: list[Copy]) -> str:
@@ -51,15 +61,31 @@ def table(root: Path, found: list[Copy]) -> str:
     if not found:
         return f"no copies under {root / copies.OURS}"
     rows = [("name", "images", "size", "age", "made from")]
-    rows += [_row(copy) for copy in found]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     total = _size(sum(copy.size for copy in found))
-    return "\n".join([*lines, f"{len(found):,} under {root / copies.OURS}, {total} in all"])
+    last = f"{len(found):,} under {root / copies.OURS}, {total} in all"
+    return "\n".join([*_columns(rows + [_row(copy) for copy in found]), last])
 
 
-def clean(root: Path, names: list[str]) -> None:
-    """Deletes copies and says what that frees; goes on after one that cannot be deleted.
+def features_table(place: Path, found: list[cache.Entry]) -> str:
+    """Lists what frozen trunks have computed, a line each."""
+    if not found:
+        return f"no features under {place}"
+    rows = [("name", "rows", "size", "age", "features of")]
+    for entry in found:
+        count = "?" if entry.rows is None else f"{entry.rows:,}"
+        age = _age(time.time() - entry.made)
+        rows.append((entry.name, count, _size(entry.size), age, printable(entry.title)))
+    total = _size(sum(entry.size for entry in found))
+    return "\n".join([*_columns(rows), f"{len(found):,} under {place}, {total} in all"])
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+
+
+def clean(root: Path, place: Path, names: list[str]) -> None:
+    """Deletes copies and features, and says what that frees; goes on after one that cannot be.
 
     Raises:
       UserError: one could not be deleted; the message names all of them.
@@ -67,13 +93,15 @@ def clean(root: Path, names: list[str]) -> None:
     refused = []
     for name in dict.fromkeys(names):
         try:
-            print(f"{name}: deleted, {_size(copies.clean(root, name))} freed")
+            of_features = any(entry.name == name for entry in cache.found(place))
+            size = cache.clean(place, name) if of_features else copies.clean(root, name)
+            print(f"{name}: deleted, {_size(size)} freed")
         except UserError as error:
             refused.append(str(error))
     if refused:
         raise UserError("; ".join(refused))
     if not names:
-        print(f"no copies under {root / copies.OURS}")
+        print(f"no copies under {root / copies.OURS}, no features under {place}")
 
 
 def _row(copy: Copy) -> tuple[str, str, str, str, str]:

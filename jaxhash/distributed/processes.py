@@ -199,6 +199,11 @@ def largest(number: int) -> int:
     return int(multihost_utils.process_allgather(np.int32(number)).max())
 
 
+def is_primary() -> bool:
+    """Tells whether this is process 0, which writes files."""
+    return jax.process_index() == 0
+
+
 def meet() -> None:
     """Waits until every process has called this: a barrier."""
     multihost_utils.sync_global_devices("jaxhash")

@@ -4,35 +4,55 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from jaxhash.data import __main__ as command
 from jaxhash.data import datasets
+from jaxhash.data.features import cache
 from jaxhash.errors import UserError
 from tests.data.own_images import picture
 
 
 @pytest.fixture
-def copied(tmp_path, home):
+def copied(tmp_path, home, monkeypatch):
     """The names of two copies of one's own images, and one of the digits."""
     for folder in ("one", "two"):
         picture(tmp_path / folder / "cat" / "1.png")
         picture(tmp_path / folder / "dog" / "1.png")
         datasets.load("folder", str(tmp_path / folder), side=8)
     datasets.load("digits", None)
+    monkeypatch.setenv("JAXHASH_FEATURES", str(tmp_path / "features"))
     return sorted(os.listdir(home / "jaxhash"))
 
 
 def test_copies_are_listed_with_their_sources(copied, tmp_path, home, capsys):
     (tmp_path / "two").rename(tmp_path / "three")
     command.main([])
-    head, *rows, foot = capsys.readouterr().out.splitlines()
+    head, *rows, foot, features = capsys.readouterr().out.splitlines()
     assert head.split() == ["name", "images", "size", "age", "made", "from"]
     assert [row.split()[0] for row in rows] == copied
     assert rows[0].split()[:2] == ["digits", "1,797"] and rows[0].endswith("0 minutes  -")
     sources = sorted(row.split("minutes  ")[1] for row in rows[1:])
     assert sources == [f"{tmp_path}/one", f"{tmp_path}/two (not there any more)"]
     assert foot.startswith(f"3 under {home}/jaxhash, ") and foot.endswith("B in all")
+    assert features == f"no features under {tmp_path}/features"
+
+
+def test_features_are_listed_and_deleted_beside_copies(copied, tmp_path, home, capsys):
+    place, values = tmp_path / "features", np.zeros((3, 2), np.float16)
+    title = "digits, resnet18 frozen to stage2"
+    cache.obtain(place, title, {"weights": "a"}, (3, 2), lambda start, stop: values[start:stop])
+    (entry,) = cache.found(place)
+    command.main([f"--features={place}"])
+    *_, head, row, foot = capsys.readouterr().out.splitlines()
+    assert head.split() == ["name", "rows", "size", "age", "features", "of"]
+    assert row.split()[:2] == [entry.name, "3"] and row.endswith(f"0 minutes  {title}")
+    assert foot.startswith(f"1 under {place}, ")
+    command.main(["--clean", entry.name, "digits"])
+    out = capsys.readouterr().out
+    assert f"{entry.name}: deleted, " in out and "digits: deleted, " in out
+    assert not cache.found(place) and "digits" not in os.listdir(home / "jaxhash")
 
 
 def test_named_copies_are_deleted(copied, home, capsys):
@@ -45,7 +65,8 @@ def test_named_copies_are_deleted(copied, home, capsys):
     assert "digits: deleted, " in capsys.readouterr().out and not os.listdir(home / "jaxhash")
     for arguments in ([], ["--clean-all"]):
         command.main(arguments)
-        assert capsys.readouterr().out == f"no copies under {home}/jaxhash\n"
+        out = capsys.readouterr().out
+        assert out.startswith(f"no copies under {home}/jaxhash") and "no features under" in out
 
 
 @pytest.mark.parametrize(
@@ -54,6 +75,7 @@ def test_named_copies_are_deleted(copied, home, capsys):
         (["--clean", "digits", "nowhere"], "^nowhere: not a copy that jaxhash has made under"),
         (["--clean"], "--clean: expected at least one argument; --help says more"),
         (["--clean", "x", "--clean-all"], "not allowed with argument"),
+        (["--features=nowhere"], "--features=nowhere: no such folder"),
         (["--dir=nowhere"], "--dir=nowhere: no such folder"),
         (["digits"], "unrecognized arguments: digits"),
     ],

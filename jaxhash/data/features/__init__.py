@@ -1,0 +1,1 @@
+"""The output of a frozen trunk, kept on disk: computed once, and read instead of images."""

@@ -1,0 +1,264 @@
+"""The cache of features: entries that are filled once, checked when they are opened, and deleted.
+
+An entry is a folder `ROOT/NAME-DIGEST` with `values.float16`, the rows one after another, and
+`about.json`, which is written last: what the rows are, and a checksum of each thousand. The digest
+is that of the key: all that the values depend on. While an entry is filled, the rows lie in
+`unfinished.float16`; after a kill the next process goes on from there.
+"""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxhash.data import locks
+from jaxhash.distributed import processes
+from jaxhash.errors import UserError, first_line
+
+VALUES, UNFINISHED, ABOUT = "values.float16", "unfinished.float16", "about.json"
+FORMAT = 1
+ROWS = 1_000  # of a checksum, and computed between two writes
+EVERY = 10.0  # seconds between two lines of progress
+ELSEWHERE = "give another folder with --config.data.features=PATH"
+
+
+class Entry(NamedTuple):
+    """An entry, or what is left of one that was not finished.
+
+    name: of its folder. rows: how many it holds, None where it is not whole. size: bytes of its
+    files. made: when, in seconds since 1970. title: what it holds, for people.
+    """
+
+    name: str
+    rows: int | None
+    size: int
+    made: float
+    title: str
+
+
+def root(folder: str | None = None) -> Path:
+    """Returns where entries lie: a folder, or $JAXHASH_FEATURES, or ~/.cache/jaxhash/features."""
+    default = os.environ.get("JAXHASH_FEATURES") or "~/.cache/jaxhash/features"
+    return Path(folder or default).expanduser()
+
+
+def obtain(
+    place: Path,
+    title: str,
+    key: Mapping[str, Any],
+    shape: tuple[int, ...],
+    compute: Callable[[int, int], np.ndarray],
+) -> np.ndarray:
+    """Returns the rows of an entry, which is filled where it is not there, or damaged.
+
+    Of several processes that share a run, all call this, and process 0 writes; `place` must be on
+    a disk that all of them share. Of several runs that want the same entry, one fills it, and the
+    others wait.
+
+    Args:
+      place: folder of all entries.
+      title: what it holds, such as "cifar10, efficientnet_lite0 to block8".
+      key: all that the values depend on, as JSON can hold it.
+      shape: of the whole, [n ...].
+      compute: (start, stop) -> float16 [stop - start, ...]; the same on every process.
+
+    Returns:
+      float16 [n ...], mapped from the file, not to be written.
+
+    Raises:
+      UserError: the folder cannot be written or read.
+    """
+    text = json.dumps({"format": FORMAT, "shape": shape, **key}, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    folder = place / f"{title.split(',')[0]}-{digest}"
+    primary = processes.is_primary()
+    whole = bool(processes.agree(np.array(primary and _is_whole(folder, shape))))
+    if not whole:
+        with contextlib.ExitStack() as stack:
+            if primary:
+                stack.enter_context(_claimed(place, folder))
+                whole = _is_whole(folder, shape, quiet=True)  # another run may have filled it
+            if not processes.agree(np.array(whole)):
+                with _written(folder):
+                    _fill(folder, title, shape, compute, primary)
+    processes.meet()
+    try:
+        return np.memmap(folder / VALUES, np.float16, "r", shape=shape)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{folder / VALUES}: cannot be read ({_reason(error)}); {ELSEWHERE}"
+        ) from None
+
+
+def _fill(
+    folder: Path, title: str, shape: tuple[int, ...], compute: Callable, primary: bool
+) -> None:
+    path, row = folder / UNFINISHED, 2 * math.prod(shape[1:])
+    done = path.stat().st_size // row // ROWS * ROWS if primary and path.exists() else 0
+    done = int(processes.agree(np.array(min(done, shape[0]))))
+    progress = _Progress(title, done, shape[0], silent=not primary)
+    with path.open("ab") if primary else contextlib.nullcontext() as file:
+        if file:
+            file.truncate(done * row)
+        for start in range(done, shape[0], ROWS):
+            values = compute(start, min(start + ROWS, shape[0]))
+            if file:
+                file.write(np.ascontiguousarray(values, np.float16).tobytes())
+                file.flush()
+            progress.at(start + len(values))
+        if file:
+            os.fsync(file.fileno())
+    if primary:
+        about = {
+            "format": FORMAT,
+            "title": title,
+            "shape": shape,
+            "checksums": _checksums(path, row),
+        }
+        (folder / ABOUT).unlink(missing_ok=True)
+        path.replace(folder / VALUES)
+        unfinished = folder / f".{ABOUT}"
+        unfinished.write_text(json.dumps(about), encoding="utf-8")
+        unfinished.replace(folder / ABOUT)
+
+
+def _is_whole(folder: Path, shape: tuple[int, ...], *, quiet: bool = False) -> bool:
+    """Tells whether an entry can be used; one that is damaged is told, and will be made again."""
+    try:
+        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
+        same = about["format"] == FORMAT and tuple(about["shape"]) == shape
+        row = 2 * math.prod(shape[1:])
+        good = same and _checksums(folder / VALUES, row) == about["checksums"]
+    except FileNotFoundError:
+        return False
+    except PermissionError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror}); {ELSEWHERE}") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        good = False
+    if not good and not quiet:
+        print(f"{folder}: damaged; it is made again", file=sys.stderr)
+    return good
+
+
+def _checksums(path: Path, row: int) -> list[int]:
+    """Computes a checksum of each `ROWS` rows of a file."""
+    with path.open("rb") as file:
+        return [zlib.crc32(part) for part in iter(lambda: file.read(ROWS * row), b"")]
+
+
+@contextlib.contextmanager
+def _claimed(place: Path, folder: Path) -> Iterator[None]:
+    """Makes the folder of an entry, and holds it for one run at a time."""
+
+    def waiting() -> None:
+        print(f"{folder}: waiting for another run that fills it", file=sys.stderr, flush=True)
+
+    with _written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = contextlib.ExitStack()
+        lock.enter_context(locks.exclusive(place / f".{folder.name}.lock", waiting))
+    with lock:
+        yield
+
+
+@contextlib.contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{folder}: cannot be written ({_reason(error)}); free some space (python -m "
+            f"jaxhash.data lists what is kept), allow writing, or {ELSEWHERE}; the same command "
+            "goes on from what is whole"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or first_line(error)
+
+
+def found(place: Path) -> list[Entry]:
+    """Lists the entries under a folder, by name."""
+    paths = sorted(path for path in place.glob("*-*") if _is_ours(path))
+    return [_describe(path) for path in paths]
+
+
+def clean(place: Path, name: str) -> int:
+    """Deletes an entry, and returns how many bytes that frees.
+
+    A run that has it open goes on: the operating system keeps the file until that run ends.
+
+    Raises:
+      UserError: there is no such entry, another run fills it, or it cannot be deleted.
+    """
+    path = place / name
+    if "/" in name or name.startswith(".") or not _is_ours(path):
+        raise UserError(
+            f"{name}: not kept by jaxhash under {place}; python -m jaxhash.data lists what is"
+        )
+    size = _describe(path).size
+    try:
+        with locks.exclusive(place / f".{name}.lock"):
+            (path / ABOUT).unlink(
+                missing_ok=True
+            )  # first: a kill leaves nothing that counts as whole
+            shutil.rmtree(path)
+    except locks.InUse:
+        raise UserError(f"{name}: another run fills it; end that one first") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be deleted ({error.strerror})") from None
+    return size
+
+
+def _is_ours(path: Path) -> bool:
+    """Says whether a folder holds nothing but files of an entry."""
+    try:
+        names = {file.name for file in path.iterdir()}
+    except OSError:
+        return False
+    return not path.is_symlink() and names <= {VALUES, UNFINISHED, ABOUT, f".{ABOUT}"}
+
+
+def _describe(path: Path) -> Entry:
+    rows, title, size, made = None, "not finished", 0, time.time()
+    with contextlib.suppress(OSError):
+        size = sum(file.stat().st_size for file in path.iterdir())
+        made = path.stat().st_mtime
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
+        rows, title = int(about["shape"][0]), str(about["title"])
+    return Entry(path.name, rows, size, made, title)
+
+
+class _Progress:
+    """Prints a line on stderr every ten seconds."""
+
+    def __init__(self, title: str, done: int, total: int, *, silent: bool):
+        self._title, self._from, self._total, self._silent = title, done, total, silent
+        self._begun = self._said = time.monotonic()
+        if not silent:
+            rest = f"; {done:,} are there" if done else ""
+            print(f"{title}: computing {total:,} rows once{rest}", file=sys.stderr, flush=True)
+
+    def at(self, done: int) -> None:
+        now = time.monotonic()
+        if self._silent or (now - self._said < EVERY and done < self._total):
+            return
+        self._said, pace = now, (done - self._from) / (now - self._begun)
+        left = int((self._total - done) / pace)
+        print(
+            f"{self._title}: {done:,} of {self._total:,} ({done / self._total:.0%}), {pace:,.0f} "
+            f"images/s, {left // 60}:{left % 60:02} left",
+            file=sys.stderr,
+            flush=True,
+        )
