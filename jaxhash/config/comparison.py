@@ -12,6 +12,7 @@ from jaxhash.config.values import flatten
 # What may change when a run is resumed: where files lie and what is reported, not what is computed.
 FREE_TO_CHANGE = (
     "data.dir",
+    "data.features",
     "data.stream",
     "data.workers",
     "devices",
@@ -28,6 +29,10 @@ def _has_attention(flat: dict) -> bool:
     return flat.get("model.attention.name") != "none"
 
 
+def _is_frozen(flat: dict) -> bool:
+    return flat.get("train.freeze", "none") != "none"
+
+
 # Values that a run uses only where another value asks for them.
 _USED_WHERE: dict[str, Callable[[dict], bool]] = {
     "data.label_separator": _is("data.name", "manifest"),
@@ -35,6 +40,7 @@ _USED_WHERE: dict[str, Callable[[dict], bool]] = {
     "optim.warmup_percent": _is("optim.schedule", "one_cycle"),
     "optim.multiplier.attention": _has_attention,
     "model.attention.nodes": _has_attention,
+    "train.views": _is_frozen,
     "train.total_epochs": _is("train.total_steps", None),
     "eval.every_epochs": _is("eval.every_steps", None),
     "checkpoint.every_epochs": _is("checkpoint.every_steps", None),

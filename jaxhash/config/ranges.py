@@ -117,6 +117,7 @@ RANGES: dict[str, Range] = {
     "data.stored": whole(0, 16_384, " pixels, 0 for data.size"),
     "data.stream": one_of("auto", "always", "never"),
     "data.workers": whole(0, 1_024, " processes"),
+    "data.features": optional(text("a folder")),
     "data.pad": whole(0, 4_096, " pixels"),
     "data.flip": TRUTH,
     "data.held_out": HELD_OUT,
@@ -132,7 +133,8 @@ RANGES: dict[str, Range] = {
     "model.attention.nodes": each(text(""), 'names of nodes, such as ("stage4",) or ("last",)'),
     "model.head.name": text("the name of a head"),
     "model.weights": text(
-        "none, a .safetensors, .pth or .pt file, a Hugging Face repository, or the folder of a run"
+        "none, efficientnet-lite0 and its like, a .safetensors, .pth or .pt file, a Hugging Face "
+        "repository, or the folder of a run"
     ),
     "model.dtype": one_of("float32", "bfloat16"),
     "loss.name": text("the name of a loss"),
@@ -149,6 +151,8 @@ RANGES: dict[str, Range] = {
     "optim.multiplier.backbone": MULTIPLIER,
     "optim.multiplier.attention": MULTIPLIER,
     "optim.multiplier.head": MULTIPLIER,
+    "train.freeze": text("none, a node of the backbone, last or all"),
+    "train.views": whole(0, 1_000, " views, 0 to keep nothing"),
     "train.batch_size": whole(2, 2**20, ", since one image has no pairs"),
     "train.order": named("shuffled", "class_balanced"),
     "train.total_epochs": number(0, MOST_EPOCHS, above=True),

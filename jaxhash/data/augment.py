@@ -53,6 +53,14 @@ class Augment(NamedTuple):
             x = jax.image.resize(x, (batch, self.size, self.size, channels), "bilinear")
         return (x - _per_channel(self.mean, x)) / _per_channel(self.std, x)
 
+    def blank(self, count: int) -> jax.Array:
+        """Returns `count` inputs of the network that are nought: float32 [count size size c].
+
+        >>> Augment(8).blank(2).shape
+        (2, 8, 8, 3)
+        """
+        return jnp.zeros((count, self.size, self.size, len(self.mean)), jnp.float32)
+
     def _distort(self, key: jax.Array, x: jax.Array) -> jax.Array:
         flip_key, crop_key = jax.random.split(key)
         if self.flip:

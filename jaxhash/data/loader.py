@@ -10,6 +10,7 @@ import signal
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -22,13 +23,25 @@ AHEAD = 2  # steps that each worker keeps ready
 Pixels = np.ndarray | StoredImages
 
 
+class Array(Protocol):
+    """What is indexed by [b] positions like an array, and then in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the whole."""
+        ...
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any, /) -> np.ndarray: ...
+
+
 def read(
-    pixels: Pixels, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
+    pixels: Array, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
 ) -> Generator[np.ndarray, None, None]:
     """Yields the images of each step.
 
     Args:
-      pixels: uint8 [n h w c], in memory or stored.
+      pixels: uint8 [n h w c], in memory or stored; or features [n ...].
       index: (step) -> which images, [b] or a slice; sent to other processes where there are any.
       steps: to go through.
       workers: processes that decode stored images; 0: threads of this one.
@@ -41,7 +54,7 @@ def read(
     ... )]
     [1, 0]
     """
-    if isinstance(pixels, np.ndarray):
+    if not isinstance(pixels, StoredImages):
         for step in steps:
             yield pixels[index(step)]
         return

@@ -16,25 +16,28 @@ def encode(
     step: Callable,
     replicas: Replicas,
     variables: dict,
-    pixels: loader.Pixels,
+    pixels: loader.Array,
     *,
     batch_size: int,
     title: str | None = "encode",
     workers: int = 0,
+    numbers: np.ndarray | None = None,
 ) -> np.ndarray:
     """Encodes any number of images; the last batch is padded, and its codes are cut back.
 
     Args:
-      step: `steps.encode_step`, mapped over the replicas.
+      step: `steps.encode_step`, mapped over the replicas, or another that returns an array a batch.
       replicas: the devices.
       variables: of the model, replicated.
-      pixels: uint8 [n h w c], in memory or stored.
+      pixels: uint8 [n h w c], in memory or stored; or what the trunk of the model keeps.
       batch_size: images a call over all devices, rounded up to a multiple of their number.
       title: of the progress bar; None shows none.
       workers: processes that decode stored images.
+      numbers: [n] that `step` takes as its third argument, one an image.
 
     Returns:
-      uint8 [n ceil(k/8)], bits packed most significant first, the same on every process.
+      uint8 [n ceil(k/8)], bits packed most significant first, the same on every process; or what
+      `step` returns.
     """
     batch_size = -(-batch_size // len(replicas)) * len(replicas)
     steps = range(-(-len(pixels) // batch_size))
@@ -43,8 +46,10 @@ def encode(
     own = partial(_rows, batch_size=batch_size, share=replicas.share(batch_size), of=len(pixels))
     batches = loader.read(pixels, own, steps, workers)
     with contextlib.closing(batches):
-        for images in tqdm(batches, title, total=len(steps), leave=False, disable=quiet):
-            codes.append(replicas.gather(step(variables, replicas.shard(images))))
+        bar = tqdm(batches, title, total=len(steps), leave=False, disable=quiet)
+        for number, images in enumerate(bar):
+            more = () if numbers is None else (replicas.shard(numbers[own(number)]),)
+            codes.append(replicas.gather(step(variables, replicas.shard(images), *more)))
     return np.concatenate(codes)[: len(pixels)]
 
 

@@ -14,12 +14,49 @@ def encode_step(
 ) -> jax.Array:
     """Encodes uint8 images [b h w c] to bits packed in bytes [b ceil(k/8)], most significant first.
 
-    A bit is 1 where u >= 0, which is where the code of DHIDA equation 15 is +1.
+    Instead of images, it takes what `HashModel.trunk` keeps of them, in float16. A bit is 1 where
+    u >= 0, which is where the code of DHIDA equation 15 is +1.
     """
-    outputs = model.apply(variables, augment.for_encoding(pixels), train=False)
+    if pixels.dtype == jnp.float16:
+        outputs = model.apply(variables, augment.blank(len(pixels)), kept=pixels)
+    else:
+        outputs = model.apply(variables, augment.for_encoding(pixels))
     assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
     u = outputs.u
     return jnp.packbits(u >= 0, axis=-1)
+
+
+def trunk_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> jax.Array:
+    """Computes what `HashModel.trunk` keeps of uint8 images [b h w c]: float16 [b ...]."""
+    kept = model.apply(variables, augment.for_encoding(pixels), method=HashModel.trunk)
+    assert isinstance(kept, jax.Array)  # not a pair: nothing is mutable
+    return kept
+
+
+def view_step(
+    variables: dict,
+    pixels: jax.Array,
+    numbers: jax.Array,
+    *,
+    model: HashModel,
+    augment: Augment,
+    key: jax.Array,
+) -> jax.Array:
+    """Computes what `HashModel.trunk` keeps of augmented images: float16 [b ...].
+
+    Args:
+      variables: of the model.
+      pixels: uint8 [b h w c].
+      numbers: [b], one a view: each draws from `key` folded with its number.
+      model, augment: built from the config.
+      key: of the augmentation.
+    """
+    x = augment.for_training(key, pixels, numbers)
+    kept = model.apply(variables, x, method=HashModel.trunk)
+    assert isinstance(kept, jax.Array)
+    return kept
 
 
 def attention_step(

@@ -15,6 +15,15 @@ from jaxhash.models.heads import Outputs
 
 PARTS = ("backbone", "attention", "head")
 LAST = "last"  # stands for the last node of any backbone
+ALL = "all"  # the cut behind the backbone
+
+
+class _Reached(Exception):
+    """The backbone has come to the cut."""
+
+    def __init__(self, x: jax.Array):
+        super().__init__()
+        self.map = x
 
 
 class HashModel(nn.Module):
@@ -25,6 +34,7 @@ class HashModel(nn.Module):
       attention: nodes of the backbone, and the module of `jaxhash.models.attention` at each.
       head: a module of `jaxhash.models.heads`.
       frozen: which of `PARTS` are in inference mode while the others train.
+      cut: the node of the backbone at which a map can be kept and handed in again, or `ALL`.
     """
 
     backbone: nn.Module
@@ -32,22 +42,80 @@ class HashModel(nn.Module):
     head: nn.Module
     dtype: jnp.dtype = jnp.float32
     frozen: frozenset[str] = frozenset()
+    cut: str = ""
 
-    def __call__(self, images: jax.Array, train: bool = False) -> Outputs:
+    def __call__(
+        self, images: jax.Array, train: bool = False, kept: jax.Array | None = None
+    ) -> Outputs:
         """Computes head(pool(attention(backbone(x)))).
 
         A backbone that ends in fully connected layers returns features [b c] and is not pooled.
+
+        Args:
+          images: [b h w c].
+          train: whether parts that are not frozen are in training mode.
+          kept: what `trunk` returned for these images; the result then depends on the images no
+            more, and the compiler leaves out all that comes before the cut.
         """
 
         trains = {part: train and part not in self.frozen for part in PARTS}
+        if kept is not None and self.cut == ALL:
+            features = kept
+        else:
+            features = self._features(images, trains, kept)
+        return self.head(features.astype(jnp.float32), trains["head"])
+
+    def trunk(self, images: jax.Array) -> jax.Array:
+        """Computes what is kept of images [b h w c], in inference mode.
+
+        Returns:
+          float16: the map [b h' w' c'] at the cut, before attention there; for `ALL`, the pooled
+          features [b c'].
+        """
+        try:
+            found = self._features(images, dict.fromkeys(PARTS, False), stop=True)
+        except _Reached as reached:  # what follows is not even traced
+            found = reached.map
+        return found.astype(jnp.float16)
+
+    def _features(
+        self,
+        images: jax.Array,
+        trains: Mapping[str, bool],
+        kept: jax.Array | None = None,
+        stop: bool = False,
+    ) -> jax.Array:
+        """Computes the pooled features [b c]; at the cut it takes `kept`, or raises _Reached."""
 
         def at_node(node: str, x: jax.Array) -> jax.Array:
+            if node == self.cut and stop:
+                raise _Reached(x)
+            if node == self.cut and kept is not None:
+                x = kept.astype(x.dtype)
             return self.attention[node](x, trains["attention"]) if node in self.attention else x
 
         features = self.backbone(images.astype(self.dtype), trains["backbone"], at_node)
-        if features.ndim == 4:
-            features = features.mean(axis=(1, 2))
-        return self.head(features.astype(jnp.float32), trains["head"])
+        return features.mean(axis=(1, 2)) if features.ndim == 4 else features
+
+
+def cut(backbone: str, freeze: str) -> str:
+    """Returns the node that `train.freeze` names, `ALL`, or "" where nothing is frozen by it.
+
+    Raises:
+      UserError: the backbone has no such node.
+
+    >>> cut("resnet18", "last"), cut("resnet18", "all"), cut("resnet18", "none")
+    ('stage4', 'all', '')
+    """
+    if freeze in ("none", ALL):
+        return freeze.replace("none", "")
+    offered = backbones.family(backbone).nodes(backbone)
+    if freeze != LAST and freeze not in offered:
+        raise UserError(
+            f"train.freeze={freeze}: {backbone} offers {', '.join(offered)}; or {LAST}, {ALL} for "
+            "the whole backbone, or none"
+        )
+    return offered[-1] if freeze == LAST else freeze
 
 
 def part(name: str) -> str:

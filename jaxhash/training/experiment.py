@@ -3,7 +3,7 @@
 import contextlib
 import math
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -25,9 +25,11 @@ from jaxhash.errors import UserError
 from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
-from jaxhash.models import backbones, hash_network, pretrained
-from jaxhash.training import initial, keys, optimizers, steps
+from jaxhash.models import backbones, freezing, hash_network, pretrained
+from jaxhash.models.hash_network import HashModel
+from jaxhash.training import initial, keys, optimizers, steps, trunk
 from jaxhash.training.state import AveragedState, TrainState
+from jaxhash.training.trunk import Features, select
 
 
 class Experiment:
@@ -65,15 +67,18 @@ class Experiment:
         self._check_data()
         labels, batch_size = self.data.train_labels, config.train.batch_size
         self._task = Task(config.model.bits, labels, config.seed)
-        frozen = optimizers.frozen(config.optim)
-        self.model = hash_network.build(config.model, labels.shape[1]).clone(frozen=frozen)
+        self.model = self._network(labels.shape[1])
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
         self.extended = tuple(step for step in extended if step < self.total_steps)
-        self.optimizer = optimizers.build(config.optim, self.total_steps, self.extended)
+        self._trained = freezing.trained(self.model, *self._shapes())
+        self.optimizer = optimizers.build(
+            config.optim, self.total_steps, self.extended, self._trained["params"]
+        )
+        self._features: Features | None = None
         self.train_step, self.after_epoch, self._gather, self._encode_step = self._mapped()
 
     def _mapped(self) -> tuple:
@@ -84,6 +89,7 @@ class Experiment:
             "optimizer": self.optimizer,
             "seed": self.config.seed,
             "average": self._average,
+            "trained": self._trained,
         }
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
@@ -96,6 +102,17 @@ class Experiment:
             self.replicas.map(steps.gather),
             self.replicas.map(partial(encode_step, **network)),
         )
+
+    def _network(self, labels: int) -> HashModel:
+        config = self.config
+        frozen = optimizers.frozen(config.optim)
+        cut = hash_network.cut(config.model.backbone.name, config.train.freeze)
+        return hash_network.build(config.model, labels).clone(frozen=frozen, cut=cut)
+
+    def _shapes(self) -> tuple[dict, tuple[int, ...]]:
+        """Returns the shapes of the variables, and of an input of the network."""
+        image, key = self.augment.blank(1), jax.random.key(0)
+        return jax.eval_shape(lambda: self.model.init(key, image)), image.shape[1:]
 
     @property
     def _average(self) -> float:
@@ -110,7 +127,7 @@ class Experiment:
             raise UserError(
                 "optim.multiplier is 0 for every part of the network; expected a part that trains"
             )
-        network = hash_network.build(config.model, labels=2)
+        network = self._network(labels=2)
         image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
         key = jax.random.key(0)
         outputs, variables = jax.eval_shape(lambda: network.init_with_output(key, image))
@@ -159,17 +176,40 @@ class Experiment:
         labels = self.data.train_labels
         own = partial(_own, self.order, self.replicas.share(self.config.train.batch_size))
         todo, workers = range(start, self.total_steps), self.config.data.workers
-        if math.prod(pixels.shape[1:]) * len(train) <= self.data.resident_bytes:
-            images = self.replicas.replicate(steps.Images(loader.take(pixels, train), labels))
+        features = self._features
+        if features is None:
+            row = own
+            size = math.prod(pixels.shape[1:]) * len(train)
+        else:
+            row = partial(_row, features, own, self.steps_per_epoch)
+            size = 2 * math.prod(features.pool.shape)
+        if size <= self.data.resident_bytes:
+            pool = features.pool[:] if features else loader.take(pixels, train)
+            images = self.replicas.replicate(steps.Images(pool, labels))
             for step in todo:
-                yield self._gather(images, self.replicas.shard(own(step)))
+                yield self._gather(images, *self.replicas.shard((own(step), row(step))))
             return
-        stream = loader.read(_select(pixels, train), own, todo, workers)
+        stream = loader.read(
+            features.pool if features else select(pixels, train), row, todo, workers
+        )
         with contextlib.closing(stream):
             for step, images in zip(todo, stream, strict=True):
                 index = own(step)
                 batch = self.replicas.shard((images, labels[index], index))
                 yield steps.Batch(*batch)
+
+    def keep_features(self, state: TrainState) -> None:
+        """Has training and evaluation start from what a frozen trunk keeps; see `trunk.keep`.
+
+        Nothing happens without `train.freeze`, and with `train.views=0`.
+
+        Args:
+          state: on the host; its frozen weights are those of the whole run.
+        """
+        if self.model.cut and self.config.train.views:
+            self._features = trunk.keep(
+                self.config, self.data, self.model, self.augment, self.replicas, state.variables
+            )
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
@@ -254,7 +294,9 @@ class Experiment:
             self._encode_step,
             self.replicas,
             state.variables,
-            _select(self.data.pool.pixels, positions),
+            self._features.of(positions)
+            if self._features
+            else select(self.data.pool.pixels, positions),
             batch_size=self.config.eval.batch_size,
             title=title,
             workers=self.config.data.workers,
@@ -265,8 +307,8 @@ def _own(order: sampler.Order, share: slice, step: int) -> np.ndarray:
     return order(step)[share]
 
 
-def _select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
-    return pixels[positions] if isinstance(pixels, np.ndarray) else pixels.select(positions)
+def _row(features: Features, own: Callable, epoch: int, step: int) -> np.ndarray:
+    return features.row(own(step), step // epoch)
 
 
 class Encoded(NamedTuple):

@@ -4,12 +4,18 @@ import jax
 import jax.numpy as jnp
 
 _INITIAL = 0xB17
+_VIEWS = 0x51E
 _BEYOND = 2**31  # no step has such a number
 
 
 def initial(seed: int) -> jax.Array:
     """Returns the key of the initial weights."""
     return jax.random.fold_in(jax.random.key(seed), _INITIAL)
+
+
+def of_views(seed: int) -> jax.Array:
+    """Returns the key of the augmented views that are kept of training images."""
+    return jax.random.fold_in(jax.random.key(seed), _BEYOND + _VIEWS)
 
 
 def of_step(seed: int, step: jax.Array) -> jax.Array:

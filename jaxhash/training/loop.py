@@ -98,6 +98,7 @@ def train_and_evaluate(
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
+            experiment.keep_features(state)
             with TrackedWriter(folder, int(state.step), track, silent=not primary) as writer:
                 state = _train(experiment, state, checkpoints, writer, stop)
         if stop.requested:
@@ -135,6 +136,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
         _describe(experiment)
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
+        experiment.keep_features(state)
         return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
 
 

@@ -5,7 +5,6 @@ from itertools import pairwise
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxhash.errors import UserError, nearest
@@ -78,14 +77,13 @@ def frozen(config: Any) -> frozenset[str]:
 
 
 def build(
-    config: Any, total_steps: int, extended: Sequence[int] = ()
+    config: Any, total_steps: int, extended: Sequence[int] = (), trained: Any = None
 ) -> optax.GradientTransformation:
     """Builds the optimizer.
 
     In this order: the gradient of all weights is scaled down to a norm of `clip_norm`, where it is
     larger and `clip_norm` is not 0; weight decay times the weights is added; the optimizer makes a
-    step of it; `multiplier` scales the step of each part, and 0 leaves its weights as they are,
-    without weight decay. Of adamw, weight decay is decoupled
+    step of it; `multiplier` scales the step of each part. Of adamw, weight decay is decoupled
     (Loshchilov and Hutter, ICLR 2019): it is added to the step, times the learning rate, as in
     PyTorch. The papers' PyTorch code has it in the gradient.
 
@@ -93,6 +91,8 @@ def build(
       config: `config.optim`.
       total_steps: of the run.
       extended: see `cycles`.
+      trained: of the weights, a tree of bool: the others stay as they are, and nothing is kept of
+        them. None trains all.
 
     Raises:
       UserError: an unknown optimizer or schedule.
@@ -106,14 +106,17 @@ def build(
         step = [optax.add_decayed_weights(decay), OPTIMIZERS[config.name](rate)]
     clip_norm = config.get("clip_norm", 0.0)
     clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
-    return optax.chain(*clip, *step, _by_part(dict(config.multiplier)))
+    optimizer = optax.chain(*clip, *step, _by_part(dict(config.multiplier)))
+    if trained is None or all(jax.tree.leaves(trained)):
+        return optimizer
+    # What is masked passes as it is: the gradient of frozen weights, which is 0.
+    return optax.masked(optimizer, trained)
 
 
 def _by_part(multiplier: dict[str, float]) -> optax.GradientTransformation:
     """Scales the steps of each part of the network, like a learning rate of its own."""
 
     def scale(path: tuple, step: jax.Array) -> jax.Array:
-        factor = multiplier[hash_network.part(path[0].key)]
-        return step * factor if factor else jnp.zeros_like(step)
+        return step * multiplier[hash_network.part(path[0].key)]
 
     return optax.stateless(lambda steps, _: jax.tree_util.tree_map_with_path(scale, steps))

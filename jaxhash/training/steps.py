@@ -1,29 +1,33 @@
 """The steps of one replica, pure functions; `jaxhash.distributed.devices` maps them."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
 from jaxhash.data.augment import Augment
 from jaxhash.distributed import devices
 from jaxhash.losses import Codes, HashLoss
-from jaxhash.models import hash_network
+from jaxhash.models import freezing
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training import keys
 from jaxhash.training.state import TrainState
 
 
 class Images(NamedTuple):
-    """Training images on the device: `pixels` uint8 [n h w c], `labels` [n l]."""
+    """Training images on the device: `pixels` uint8 [n h w c], `labels` [n l].
+
+    With a frozen trunk, `pixels` may be what it keeps of the images, float16 [n ...].
+    """
 
     pixels: jax.Array | np.ndarray
     labels: jax.Array | np.ndarray
 
 
 class Batch(NamedTuple):
-    """The images of one step: `pixels` uint8 [b h w c], `labels` [b l].
+    """The images of one step: `pixels` uint8 [b h w c], or float16, and `labels` [b l].
 
     index: [b] numbers of the training images, from 0.
     """
@@ -33,13 +37,18 @@ class Batch(NamedTuple):
     index: jax.Array  # type: ignore[assignment]  # not the method of tuples
 
 
-def gather(images: Images, index: jax.Array) -> Batch:
-    """Selects the images of a step, [b] by their numbers, from those on the device.
+def gather(images: Images, index: jax.Array, row: jax.Array) -> Batch:
+    """Selects the images of a step from those on the device.
+
+    Args:
+      images: on the device.
+      index: [b] numbers of the training images.
+      row: [b] their rows in `images.pixels`, where features have several views of an image.
 
     A separate step, so that training is the same compiled program, bit for bit, whether its images
     are on the device or streamed.
     """
-    return Batch(images.pixels[index], images.labels[index], index)
+    return Batch(images.pixels[row], images.labels[index], index)
 
 
 def train_step(
@@ -52,15 +61,19 @@ def train_step(
     augment: Augment,
     seed: int,
     average: float = 0.0,
+    trained: Any = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step of the optimizer.
 
     Args:
       state: an `AveragedState` where `average` is not 0.
-      batch: this replica's rows of the global batch.
+      batch: this replica's rows of the global batch; instead of images, it may have what
+        `HashModel.trunk` keeps of them, in float16, which is not augmented.
       model, loss, optimizer, augment: built from the config.
       seed: of augmentation and dropout.
       average: decay of the average of the weights.
+      trained: which weights and running statistics change, {"params", "batch_stats"} of bool; see
+        `jaxhash.models.freezing`. None: all.
 
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
@@ -72,21 +85,31 @@ def train_step(
       `gradient_norm`, and what the loss reports.
     """
     augment_key, dropout_key = jax.random.split(keys.of_step(seed, state.step))
-    x = augment.for_training(augment_key, batch.pixels, batch.index)
+    kept = None
+    if batch.pixels.dtype == jnp.uint8:
+        x = augment.for_training(augment_key, batch.pixels, batch.index)
+        if model.cut:
+            fixed = {"params": state.params, "batch_stats": state.batch_stats}
+            kept = jax.lax.stop_gradient(model.apply(fixed, x, method=HashModel.trunk))
+    else:
+        x, kept = augment.blank(len(batch.pixels)), batch.pixels
 
     def objective(params):
-        params = {
-            name: jax.lax.stop_gradient(part) if hash_network.part(name) in model.frozen else part
-            for name, part in params.items()
-        }
+        params = freezing.stop(trained and trained["params"], params)
         variables = {"params": params, "batch_stats": state.batch_stats}
         outputs, updated = model.apply(
-            variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
+            variables,
+            x,
+            train=True,
+            kept=kept,
+            mutable=["batch_stats"],
+            rngs={"dropout": dropout_key},
         )
         rows = Codes(outputs.u, batch.labels, batch.index, outputs.logits)
         columns = devices.gather_columns(rows)
         losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
-        return losses.mean(), (updated.get("batch_stats", {}), loss_state, metrics)
+        batch_stats = {**state.batch_stats, **updated.get("batch_stats", {})}
+        return losses.mean(), (batch_stats, loss_state, metrics)
 
     (value, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
     batch_stats, loss_state, metrics = aux
@@ -96,7 +119,9 @@ def train_step(
     state = state.replace(
         step=state.step + 1,
         params=optax.apply_updates(state.params, updates),
-        batch_stats=batch_stats,
+        batch_stats=freezing.select(
+            trained and trained.get("batch_stats"), batch_stats, state.batch_stats
+        ),
         opt_state=opt_state,
         loss_state=loss_state,
     )

@@ -270,7 +270,15 @@ def test_what_cannot_be_built_is_refused_before_a_folder_is_made(tiny, tmp_path,
     assert not (tmp_path / "run").exists()
 
 
-def test_a_second_signal_takes_its_usual_way():
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as on a terminal: where tests run in the background, it may be ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_a_second_signal_takes_its_usual_way(interruptible):
     with pytest.raises(KeyboardInterrupt), preemption.Stopping() as stop:
         signal.raise_signal(signal.SIGINT)
         stop.share(lambda number: number)

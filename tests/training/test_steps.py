@@ -18,9 +18,10 @@ from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.steps import encode_step
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, Task, dhida
-from jaxhash.models import hash_network
+from jaxhash.models import freezing, hash_network
 from jaxhash.models.heads import linear
-from jaxhash.models.layers import Dropout, batch_norm
+from jaxhash.models.layers import Dropout
+from jaxhash.models.normalization import batch_norm
 from jaxhash.training import keys, optimizers, steps
 from jaxhash.training.state import AveragedState, TrainState
 
@@ -72,6 +73,7 @@ def run(count, loss, net, taken=1, rate=0.05, average=0.0):
             augment=AUGMENT,
             seed=3,
             average=average,
+            trained=freezing.trained(net, variables, (8, 8, 1)),
         )
     )
     state = replicas.replicate(state)
@@ -216,7 +218,7 @@ def test_normalised_outputs_do_not_depend_on_the_number_of_devices():
 def test_images_on_the_device_give_the_batch_of_a_stream():
     replicas = Replicas(2)
     index = np.array([7, 3, 0, 39], np.int32)
-    batch = replicas.map(steps.gather)(replicas.replicate(IMAGES), replicas.shard(index))
+    batch = replicas.map(steps.gather)(replicas.replicate(IMAGES), *replicas.shard((index, index)))
     expected = steps.Batch(IMAGES.pixels[index], IMAGES.labels[index], index)
     for got, wanted in zip(batch, replicas.shard(expected), strict=True):
         assert np.array_equal(got, wanted) and got.dtype == wanted.dtype
@@ -307,14 +309,16 @@ def test_a_part_with_multiplier_0_is_held_still_and_the_others_learn(still):
     net = hash_network.HashModel(
         Normed(), {"last": attention}, kind.build(6, 4, norm=True), frozen=optimizers.frozen(config)
     )
-    optimizer = optimizers.build(config, 10)
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
+    trained = freezing.trained(net, variables, (8, 8, 1))
+    optimizer = optimizers.build(config, 10, trained=trained["params"])
     loss = dhida.build()
     before = AveragedState.create(variables, optimizer, loss.init(Task(6, IMAGES.labels)))
     batch = steps.Batch(IMAGES.pixels[:BATCH], IMAGES.labels[:BATCH], np.arange(BATCH))
     options = {"model": net, "loss": loss, "optimizer": optimizer, "augment": AUGMENT}
     replicas = Replicas(1)
-    step = replicas.map(partial(steps.train_step, **options, seed=3, average=0.9))
+    options |= {"seed": 3, "average": 0.9, "trained": trained}
+    step = replicas.map(partial(steps.train_step, **options))
     state = replicas.replicate(before)
     for _ in range(2):
         state, metrics = step(state, replicas.shard(batch))

@@ -1,0 +1,160 @@
+"""A frozen trunk: what it computes of every image is kept, and training starts from there."""
+
+import hashlib
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from jaxhash.data import Data, loader
+from jaxhash.data.augment import Augment
+from jaxhash.data.features import cache, identity
+from jaxhash.distributed.devices import Replicas
+from jaxhash.encoders.batches import encode
+from jaxhash.encoders.steps import trunk_step, view_step
+from jaxhash.models import freezing
+from jaxhash.models.hash_network import HashModel
+from jaxhash.training import keys
+
+
+class Features(NamedTuple):
+    """What a trunk keeps of the images of a run.
+
+    positions: [n] of images in the data set, ascending. plain: float16 [n ...] of these, without
+    augmentation. augmented: float16 [v t ...], v views of t training images, or None where training
+    takes the plain ones; row view * t + image.
+    """
+
+    positions: np.ndarray
+    plain: np.ndarray
+    train: np.ndarray
+    augmented: np.ndarray | None
+
+    def of(self, positions: np.ndarray) -> "Rows":
+        """Returns the plain features of images at `positions` [b] of the data set."""
+        return Rows(self.plain, np.searchsorted(self.positions, positions))
+
+    @property
+    def pool(self) -> "np.ndarray | Rows":
+        """Returns what training takes, [v t ...]; see `row`."""
+        return self.of(self.train) if self.augmented is None else self.augmented
+
+    def row(self, index: np.ndarray, epoch: int) -> np.ndarray:
+        """Returns the rows of `pool` for training images [b]: the views of an image take turns."""
+        if self.augmented is None:
+            return index
+        count = len(self.train)
+        views = len(self.augmented) // count
+        return (index + epoch) % views * count + index
+
+
+class Rows:
+    """Some rows of features that are mapped from a file: read where they are indexed.
+
+    >>> rows = Rows(np.arange(6.0).reshape(3, 2), np.array([2, 0]))
+    >>> rows[np.array([0])], len(rows), rows.shape
+    (array([[4., 5.]]), 2, (2, 2))
+    """
+
+    def __init__(self, values: np.ndarray, rows: np.ndarray):
+        """Takes rows [m] of values [n ...]."""
+        self._values, self._rows = values, rows
+        self.shape, self.dtype = (len(rows), *values.shape[1:]), values.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._values[self._rows[index]]
+
+
+def keep(
+    config: ConfigDict,
+    data: Data,
+    model: HashModel,
+    augment: Augment,
+    replicas: Replicas,
+    variables: dict,
+) -> Features:
+    """Returns what the trunk of a network keeps of all images of a run, from the cache.
+
+    Whatever is not there yet is computed. The features of a run depend on its frozen weights, the
+    program that computes them (so also on the version of XLA), the images, and for augmented views
+    on `seed`, `data.pad` and `data.flip`.
+
+    Args:
+      config: of the run.
+      data, model, augment, replicas: built from it; `model.cut` is not "".
+      variables: of the model, on the host.
+
+    Raises:
+      UserError: the folder of the cache cannot be used.
+    """
+    split, pool = data.split, data.pool
+    positions = np.unique(
+        np.concatenate([split.train, split.query, split.database, split.held_out])
+    )
+    place = cache.root(config.data.features)
+    network: dict[str, Any] = {"model": model, "augment": augment}
+    image = jax.ShapeDtypeStruct((1, *pool.pixels.shape[1:]), jnp.uint8)
+    program = jax.jit(partial(trunk_step, **network)).lower(variables, image)
+    kept = program.out_info.shape[1:]
+    key = {
+        "program": hashlib.sha256(program.as_text().encode()).hexdigest(),
+        "weights": _digest(model, variables, augment.blank(1).shape[1:]),
+    }
+    title = f"{config.data.name}, {config.model.backbone.name} frozen to {model.cut}"
+    on_devices, batch_size = replicas.replicate(variables), config.eval.batch_size
+    plain_step = replicas.map(partial(trunk_step, **network))
+
+    def plain(start: int, stop: int) -> np.ndarray:
+        images = select(pool.pixels, positions[start:stop])
+        return encode(plain_step, replicas, on_devices, images, batch_size=batch_size, title=None)
+
+    own: dict[str, Any] = {"images": identity.of_images(pool, positions)}
+    values = cache.obtain(place, title, key | own, (len(positions), *kept), plain)
+    if not (augment.pad or augment.flip):
+        return Features(positions, values, split.train, None)
+
+    count, views = len(split.train), config.train.views
+    step = partial(view_step, **network, key=keys.of_views(config.seed))
+    view = replicas.map(step)
+
+    def augmented(start: int, stop: int) -> np.ndarray:
+        numbers = np.arange(start, stop)
+        images = select(pool.pixels, split.train[numbers % count])
+        return encode(
+            view,
+            replicas,
+            on_devices,
+            images,
+            batch_size=batch_size,
+            title=None,
+            numbers=numbers,
+        )
+
+    own = {
+        "images": identity.of_images(pool, split.train),
+        "augmentation": [config.seed, augment.pad, augment.flip],
+    }
+    title += f", {views} views of training images, seed {config.seed}"
+    kept_views = cache.obtain(place, title, key | own, (views * count, *kept), augmented)
+    return Features(positions, values, split.train, kept_views)
+
+
+def select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
+    """Returns the images at `positions` [b]; those that are stored are not decoded yet."""
+    return pixels[positions] if isinstance(pixels, np.ndarray) else pixels.select(positions)
+
+
+def _digest(model: HashModel, variables: dict, image: tuple[int, ...]) -> str:
+    """Computes a digest of the weights before the cut."""
+    trained = freezing.trained(model.clone(frozen=frozenset()), variables, image)
+    digest = hashlib.sha256()
+    for leaf, changes in zip(jax.tree.leaves(variables), jax.tree.leaves(trained), strict=True):
+        if not changes:
+            digest.update(np.ascontiguousarray(leaf).tobytes())
+    return digest.hexdigest()

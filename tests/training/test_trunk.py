@@ -1,0 +1,237 @@
+"""A frozen trunk: the same results with and without its cache, and nothing in it moves."""
+
+import json
+import os
+import signal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhash.data.features import cache
+from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.encoder import Encoder
+from jaxhash.errors import UserError
+from jaxhash.models import freezing, hash_network
+from jaxhash.models.hash_network import HashModel
+from jaxhash.runs.checkpoints import Checkpoints
+from jaxhash.runs.metrics_log import read
+from jaxhash.training import loop, measurement, trunk
+from jaxhash.training.experiment import Experiment
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """No pictures, and a cache of its own."""
+    monkeypatch.setattr(measurement, "_draw", lambda *arguments: None)
+    monkeypatch.setenv("JAXHASH_FEATURES", str(tmp_path / "features"))
+    return tmp_path / "features"
+
+
+@pytest.fixture
+def config(tiny):
+    """DHIDA on the digits, frozen up to its second stage."""
+    with tiny.unlocked():
+        tiny.data.update(pad=0, flip=False)
+        tiny.train.update(freeze="stage2", total_steps=6)
+        tiny.eval.update(at_start=False, every_steps=0)
+        tiny.log.every_steps = 1
+        tiny.checkpoint.every_steps = 3
+        tiny.optim.weight_decay = 0.1
+    return tiny
+
+
+def losses(folder):
+    return [row["train/loss"] for row in read(folder) if "train/loss" in row]
+
+
+def state_of(config, folder):
+    with Checkpoints(folder) as checkpoints:
+        return checkpoints.restore(Experiment(config).random_state())
+
+
+def moved(before, after):
+    """Names the modules of the backbone of which something has changed."""
+    found = set()
+    for tree in ("params", "batch_stats"):
+        pairs = zip(
+            jax.tree_util.tree_leaves_with_path(getattr(before, tree)["backbone"]),
+            jax.tree.leaves(getattr(after, tree)["backbone"]),
+            strict=True,
+        )
+        found |= {path[0].key for (path, old), new in pairs if not np.array_equal(old, new)}
+    return found
+
+
+def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(config, tmp_path):
+    with_cache = loop.train_and_evaluate(config, tmp_path / "kept")
+    config.train.views = 0
+    without = loop.train_and_evaluate(config, tmp_path / "anew")
+    # What is kept is float16 in both; the trunk is another compiled program.
+    np.testing.assert_allclose(losses(tmp_path / "kept"), losses(tmp_path / "anew"), rtol=2e-3)
+    assert abs(with_cache["map"] - without["map"]) < 0.02
+    for run in ("kept", "anew"):
+        state, start = state_of(config, tmp_path / run), Experiment(config).random_state()
+        assert moved(start, state) == {"layer3_0", "layer4_0"}
+        moments = {path for path, _ in jax.tree_util.tree_leaves_with_path(state.opt_state)}
+        names = {getattr(key, "key", "") for path in moments for key in path}
+        assert "layer3_0" in names and not names & {"layer1_0", "layer2_0"}
+    encoder = Encoder.from_checkpoint(tmp_path / "kept")
+    experiment = Experiment(config)
+    pixels = experiment.data.pool.pixels[experiment.data.split.query]
+    from_pixels = np.unpackbits(compiled(encoder, 50)(pixels), axis=1)
+    state = state_of(config, tmp_path / "kept")
+    config.train.views = 1
+    experiment = Experiment(config)
+    experiment.keep_features(state)
+    kept = experiment.codes(experiment.replicas.replicate(state)).queries.codes
+    assert (from_pixels != np.unpackbits(kept, axis=1)).mean() < 0.005
+
+
+def stopping(config, step, monkeypatch):
+    """Has training stop by SIGTERM when it asks for the images of a step."""
+    build, sent = Experiment, []
+
+    def built(*arguments):
+        experiment = build(*arguments)
+        order = experiment.order
+
+        def images(asked):
+            if asked == step and not sent:
+                sent.append(asked)  # a second signal would end the process
+                os.kill(os.getpid(), signal.SIGTERM)
+            return order(asked)
+
+        experiment.order = images
+        return experiment
+
+    monkeypatch.setattr(loop, "Experiment", built)
+
+
+@pytest.mark.parametrize("stream", ["never", "always"])
+def test_it_resumes_bit_for_bit_from_augmented_views(config, tmp_path, monkeypatch, stream):
+    """Views in memory and views that stream from the cache give the same numbers."""
+    config.data.update(pad=1, flip=True)
+    config.train.views = 3
+    loop.train_and_evaluate(config, tmp_path / "whole")
+    config.data.stream = stream
+    with monkeypatch.context() as patch:
+        stopping(config, 3, patch)
+        assert loop.train_and_evaluate(config, tmp_path / "cut") is None
+    loop.train_and_evaluate(config, tmp_path / "cut")
+    a, b = (jax.tree.leaves(state_of(config, tmp_path / run)) for run in ("whole", "cut"))
+    assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_views_are_drawn_by_the_seed_and_take_turns(config, place):
+    config.data.update(pad=2, flip=True)
+    config.train.views = 2
+    found = {}
+    for seed in (0, 1):
+        config.seed = seed
+        experiment = Experiment(config)
+        state = experiment.random_state()
+        # The same weights for both seeds: those of the first.
+        found.setdefault("state", state)
+        experiment.keep_features(found["state"])
+        found[seed] = experiment._features
+    entries = cache.found(place)
+    assert len(entries) == 3  # the plain ones are shared
+    first, other = found[0], found[1]
+    count = len(first.train)
+    views = np.asarray(first.augmented).reshape(2, count, -1)
+    assert (views[0] != views[1]).any(axis=1).mean() > 0.9
+    assert not np.array_equal(first.augmented, other.augmented)
+    index = np.array([0, 1, 5])
+    assert first.row(index, 0).tolist() == [0, count + 1, count + 5]
+    assert first.row(index, 1).tolist() == [count, 1, 5]
+    plain = first.of(first.train[index])[np.arange(3)]
+    assert plain.shape == first.augmented[index].shape and plain.dtype == np.float16
+
+
+def test_the_number_of_devices_changes_nothing(config, tmp_path):
+    one = loop.train_and_evaluate(config, tmp_path / "one")
+    config.devices = 2
+    two = loop.train_and_evaluate(config, tmp_path / "two")
+    np.testing.assert_allclose(losses(tmp_path / "one"), losses(tmp_path / "two"), rtol=1e-3)
+    assert abs(one["map"] - two["map"]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("freeze", "changes"),
+    [
+        ("last", {"attention", "head"}),
+        ("all", {"head"}),
+        ("stage1", {"backbone", "attention", "head"}),
+    ],
+)
+def test_what_comes_before_the_cut_is_frozen(config, freeze, changes):
+    """Attention stands behind the last stage: it trains with a cut there, and not with all."""
+    config.train.freeze = freeze
+    experiment = Experiment(config)
+    trained = experiment._trained["params"]
+    parts = {hash_network.part(name) for name in trained if any(jax.tree.leaves(trained[name]))}
+    assert parts == changes
+
+
+def test_all_keeps_pooled_features_and_trains_the_head(config, tmp_path, place):
+    config.train.freeze = "all"
+    results = loop.train_and_evaluate(config, tmp_path / "run")
+    assert 0 < results["map"] <= 1
+    values = next(place.glob("digits-*")) / cache.VALUES
+    assert values.stat().st_size == 1_797 * 32 * 2
+    assert not moved(Experiment(config).random_state(), state_of(config, tmp_path / "run"))
+
+
+def test_a_network_before_the_cut_is_not_computed_again(config):
+    """What is handed in saves as many operations as the trunk has."""
+    model, variables = Experiment(config).model, Experiment(config).random_state().variables
+    image = jnp.zeros((1, 8, 8, 1))
+    kept = model.apply(variables, image, method=HashModel.trunk)
+
+    def flops(function):
+        return jax.jit(function).lower(variables, image).compile().cost_analysis()["flops"]
+
+    trunk_alone = flops(lambda v, x: model.apply(v, x, method=HashModel.trunk))
+    whole = flops(lambda v, x: model.apply(v, x).u)
+    rest = flops(lambda v, x: model.apply(v, x, kept=kept).u)
+    assert abs(whole - rest - trunk_alone) < 0.05 * trunk_alone
+
+
+def test_attention_before_the_cut_belongs_to_the_trunk(config):
+    config.model.attention.nodes = ("stage1", "stage3")
+    experiment = Experiment(config)
+    trained = experiment._trained["params"]
+    changes = {name: any(jax.tree.leaves(tree)) for name, tree in trained.items()}
+    assert not changes["attention_stage1"] and changes["attention_stage3"]
+
+
+def test_a_cut_that_does_not_exist_is_refused_before_data_are_read(config, tmp_path):
+    config.train.freeze = "stage9"
+    config.data.dir = "/nowhere"
+    message = "train.freeze=stage9: resnet18 offers stage1, stage2, stage3, stage4; or last, all"
+    with pytest.raises(UserError, match=message):
+        loop.train_and_evaluate(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_says_what_was_frozen(config, tmp_path):
+    loop.train_and_evaluate(config, tmp_path / "run")
+    results = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert results["config"]["train"]["freeze"] == "stage2"
+
+
+def test_rows_are_read_where_they_are_indexed():
+    rows = trunk.Rows(np.arange(12).reshape(4, 3), np.array([3, 1]))
+    assert rows[np.array([1, 0, 1])].tolist() == [[3, 4, 5], [9, 10, 11], [3, 4, 5]]
+    assert rows[:].shape == rows.shape == (2, 3)
+
+
+def test_nothing_frozen_traces_to_all_trained(config):
+    config.train.freeze = "none"
+    experiment = Experiment(config)
+    assert all(jax.tree.leaves(experiment._trained))
+    assert freezing.select(None, 1, 2) == 1
