@@ -9,7 +9,7 @@ def lite(config: ConfigDict) -> None:
     """Puts a system on EfficientNet-Lite0 with ImageNet weights, for two CPU cores: `scale=lite`.
 
     The first eight blocks are held still, and what they compute of 224 px images is kept, with
-    eight views of each training image. The rest trains with AdamW in one cycle of the learning
+    four views of each training image. The rest trains with AdamW in one cycle of the learning
     rate, the layers behind the backbone at three times its rate.
 
     >>> from jaxhash.config import base
@@ -25,5 +25,5 @@ def lite(config: ConfigDict) -> None:
     config.model.weights = "efficientnet-lite0"
     config.optim.update(name="adamw", lr=1e-3, weight_decay=0.01, schedule="one_cycle")
     config.optim.multiplier.backbone = 0.3
-    config.train.update(batch_size=64, total_epochs=12.0, freeze="block8", views=8)
+    config.train.update(batch_size=64, total_epochs=12.0, freeze="block8", views=4)
     config.checkpoint.every_epochs = 1.0
