@@ -1,8 +1,12 @@
 """List prepared copies of data sets and kept features of frozen trunks, and delete those named.
 
   python -m jaxhash.data
+  python -m jaxhash.data cifar10 --archive=cifar-10-binary.tar.gz
   python -m jaxhash.data --clean folder_2307027c50d4 cifar10-3a1c5b90e1f2
   python -m jaxhash.data --dir PATH --clean-all
+
+With the name of a published data set that needs no TensorFlow (cifar10), that set is prepared in
+TFDS's layout, from its published archive: the file that is given, or fetched.
 
 Both are made again when a run needs them and their source is there. Deleting asks for nothing; it
 deletes only what jaxhash has made and, of copies, what no process uses.
@@ -27,6 +31,8 @@ TIMES = (("day", 86_400), ("hour", 3_600), ("minute", 60))
 def main(argv: list[str]) -> None:
     """Lists or deletes copies, as the arguments say."""
     parser = command_line.Parser("python -m jaxhash.data", description=__doc__)
+    parser.add_argument("name", nargs="?", help="a data set to prepare: cifar10")
+    parser.add_argument("--archive", metavar="PATH", help="of the published archive of this set")
     parser.add_argument(
         "--dir",
         metavar="PATH",
@@ -42,6 +48,11 @@ def main(argv: list[str]) -> None:
     choice.add_argument("--clean", nargs="+", metavar="NAME", help="delete what is so named")
     choice.add_argument("--clean-all", action="store_true", help="delete all that is listed")
     arguments = parser.parse_args(argv)
+    if arguments.name or arguments.archive:
+        if arguments.clean or arguments.clean_all:
+            raise UserError("give either a data set to prepare, or what to clean")
+        prepare(arguments.name, arguments.archive, datasets.root(arguments.dir))
+        return
     root, place = datasets.root(arguments.dir), cache.root(arguments.features)
     for option, folder in (("dir", root), ("features", place)):
         if getattr(arguments, option) and not folder.is_dir():
@@ -54,6 +65,24 @@ def main(argv: list[str]) -> None:
     else:
         print(table(root, copies.found(root)))
         print(features_table(place, cache.found(place)))
+
+
+def prepare(name: str | None, archive: str | None, root: Path) -> None:
+    """Prepares a published data set, and says where it lies.
+
+    Raises:
+      UserError: jaxhash cannot prepare it, or it cannot be fetched, read or written.
+    """
+    if name is None:
+        raise UserError("--archive=PATH goes with the name of its data set: cifar10")
+    dataset = datasets.describe(name)
+    if dataset.prepare is None:
+        raise UserError(
+            f"{name}: not a data set that is prepared by itself, which cifar10 is; a run prepares "
+            "the others when it needs them"
+        )
+    folder = dataset.prepare(root, Path(archive).expanduser() if archive else None)
+    print(f"{name} is in {folder}; give --config.data.dir={root}")
 
 
 def table(root: Path, found: list[Copy]) -> str:

@@ -37,6 +37,8 @@ class DataSet:
       channels: of the images, 1 or 3.
       from_files: whether `contents` reads files that may be corrected, so that a prepared copy is
         compared with them whenever it is loaded.
+      prepare: from `data.dir`, and the path of an archive, to the folder of a data set that jaxhash
+        can prepare in TFDS's own layout; None where TFDS must.
       own: whether `data.dir` is the folder of the user's images, and not that of TFDS.
     """
 
@@ -44,6 +46,7 @@ class DataSet:
     parts: tuple[str, ...]
     protocols: Mapping[str, protocols.Protocol]
     contents: Callable[..., Contents] | None = None
+    prepare: Callable[..., Path] | None = None
     channels: int = 3
     from_files: bool = False
     own: bool = False
@@ -173,7 +176,9 @@ def _prepare(
     folder = copies.newest(root / dataset.tfds_name)
     if dataset.contents is None:
         if folder is None:
-            raise _absent(name, dataset.tfds_name, root)
+            if dataset.prepare is None:
+                raise _absent(name, dataset.tfds_name, root)
+            folder = dataset.prepare(root)
         return folder, ()
     if dataset.own:
         if data_dir is None:

@@ -21,7 +21,7 @@ RECORD = "made_from.json"  # the data set's name and source
 DIGEST = 16  # hexadecimal digits that are kept of an image file's SHA-256
 
 
-class _Info(tfds.core.DatasetInfo):
+class Info(tfds.core.DatasetInfo):
     """Information on a data set that TFDS does not know."""
 
     def initialize_from_bucket(self) -> None:
@@ -43,7 +43,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         config = tfds.core.BuilderConfig(name=config, version=self.VERSION)
         super().__init__(config=config, file_format="array_record", **options)
 
-    def _info(self) -> _Info:
+    def _info(self) -> Info:
         features = tfds.features
         shape = (*self._contents.shape, self._contents.channels)
         label = features.ClassLabel(names=list(self._contents.classes))
@@ -55,7 +55,7 @@ class Jaxhash(tfds.core.GeneratorBasedBuilder):
         }
         if self._contents.digest:
             columns["digest"] = features.Text()
-        return _Info(builder=self, features=features.FeaturesDict(columns))
+        return Info(builder=self, features=features.FeaturesDict(columns))
 
     def _split_generators(self, dl_manager) -> dict:
         del dl_manager  # nothing to download
@@ -133,7 +133,7 @@ def write(contents: Contents, name: str, config: str, root: Path, setting: str) 
     """
     folder = root / "jaxhash" / config
     try:
-        with _quiet():
+        with quiet():
             tfds.disable_progress_bar()
             Jaxhash(contents, name, config, data_dir=root).download_and_prepare()
     except Exception as error:
@@ -172,7 +172,7 @@ def cannot_write(error: BaseException) -> str | None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silences TFDS, which reports a download (there is none) and its configs."""
     log = logging.getLogger("absl")
     level = log.level

@@ -77,14 +77,17 @@ def test_named_copies_are_deleted(copied, home, capsys):
         (["--clean", "x", "--clean-all"], "not allowed with argument"),
         (["--features=nowhere"], "--features=nowhere: no such folder"),
         (["--dir=nowhere"], "--dir=nowhere: no such folder"),
-        (["digits"], "unrecognized arguments: digits"),
+        (["digits"], "digits: not a data set that is prepared by itself, which cifar10 is"),
+        (["--archive=x"], "--archive=PATH goes with the name of its data set: cifar10"),
+        (["cifar10", "--clean-all"], "either a data set to prepare, or what to clean"),
+        (["cifar10", "--archive=nowhere"], "nowhere: cannot be read .No such file"),
     ],
 )
 def test_mistakes_are_one_line(copied, home, arguments, message):
     with pytest.raises(UserError, match=message) as error:
         command.main(arguments)
     assert "\n" not in str(error.value) and copied[1] in os.listdir(home / "jaxhash")
-    assert ("digits" in os.listdir(home / "jaxhash")) == ("nowhere" not in arguments)
+    assert ("digits" in os.listdir(home / "jaxhash")) == (arguments[1:] != ["digits", "nowhere"])
 
 
 def test_help_and_exit_codes(home):

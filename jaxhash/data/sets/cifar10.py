@@ -2,6 +2,7 @@
 
 from jaxhash.data.datasets import DataSet
 from jaxhash.data.protocols import Protocol
+from jaxhash.data.sets import _cifar10_archive
 
 
 def build() -> DataSet:
@@ -16,6 +17,7 @@ def build() -> DataSet:
     return DataSet(
         tfds_name="cifar10",
         parts=("train", "test"),
+        prepare=_cifar10_archive.prepare,
         protocols={
             "cifar10_54k": Protocol(
                 query_per_class=100,
