@@ -48,7 +48,7 @@ def main(*arguments):
         (("--config=configs/dhida.py:dataset=cifar01",), "did you mean cifar10?"),
         (
             ("--config=configs/dhida.py", "--config.data.dir=/nowhere"),
-            "prepared under /nowhere",
+            "data.dir=/nowhere: no such folder",
         ),
         ((QUICKSTART, "--workdir=/dev/null/run"), "cannot be written"),
         ((QUICKSTART, "--modes=train"), "unknown flag '--modes': did you mean --mode?"),

@@ -176,6 +176,11 @@ def _prepare(
     folder = copies.newest(root / dataset.tfds_name)
     if dataset.contents is None:
         if folder is None:
+            if data_dir is not None and not root.is_dir():
+                raise Absent(
+                    f"data.dir={data_dir}: no such folder; correct it, or make it; "
+                    "configs/quickstart.py needs no data"
+                )
             if dataset.prepare is None:
                 raise _absent(name, dataset.tfds_name, root)
             folder = dataset.prepare(root)

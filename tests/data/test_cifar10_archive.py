@@ -54,6 +54,7 @@ def published(monkeypatch, path, url="http://127.0.0.1:9/cifar-10-binary.tar.gz"
 def packed(tmp_path, monkeypatch):
     path = tmp_path / "given" / "cifar-10-binary.tar.gz"
     path.parent.mkdir()
+    (tmp_path / "sets").mkdir()
     rows = pack(path)
     return path, rows, published(monkeypatch, path)
 
@@ -158,6 +159,12 @@ def test_what_is_not_the_published_file_is_refused(packed, tmp_path, serve, monk
     (tmp_path / "other.tar.gz").write_bytes(b"something else")
     with pytest.raises(UserError, match="14 bytes.*fetch it again from http"):
         cifar10.prepare(tmp_path / "sets", tmp_path / "other.tar.gz")
+
+
+def test_a_folder_that_is_not_there_is_not_filled(packed, tmp_path):
+    with pytest.raises(UserError, match="data.dir=.*nowhere: no such folder; correct it"):
+        datasets.load("cifar10", str(tmp_path / "nowhere"), 32)
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_without_a_network_there_is_one_line(packed, tmp_path):
