@@ -187,7 +187,9 @@ class Experiment:
             pool = features.pool[:] if features else loader.take(pixels, train)
             images = self.replicas.replicate(steps.Images(pool, labels))
             for step in todo:
-                yield self._gather(images, *self.replicas.shard((own(step), row(step))))
+                index = own(step)
+                place = features.row(index, step // self.steps_per_epoch) if features else index
+                yield self._gather(images, *self.replicas.shard((index, place)))
             return
         stream = loader.read(
             features.pool if features else select(pixels, train), row, todo, workers

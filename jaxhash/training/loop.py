@@ -94,12 +94,15 @@ def train_and_evaluate(
             extension.begin(folder, experiment, run)
         elif primary:
             origin.write(folder, run)
-        with Checkpoints(folder, config.checkpoint.keep) as checkpoints, Stopping() as stop:
+        with Checkpoints(folder, config.checkpoint.keep) as checkpoints:
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
-            experiment.keep_features(state)
-            with TrackedWriter(folder, int(state.step), track, silent=not primary) as writer:
+            experiment.keep_features(state)  # may take long; a signal ends it, and it goes on
+            with (
+                Stopping() as stop,
+                TrackedWriter(folder, int(state.step), track, silent=not primary) as writer,
+            ):
                 state = _train(experiment, state, checkpoints, writer, stop)
         if stop.requested:
             print(f"{stop.requested}: saved; the same command continues from here")
