@@ -17,7 +17,7 @@ from jaxhash import errors
 from jaxhash.errors import UserError
 
 LONGEST_FINISH = 24 * 3600  # seconds that all wait at the end while the primary process measures
-FAILED_TOGETHER = 3  # seconds that a process which failed waits for the others to fail as well
+FAILED_TOGETHER = 10  # seconds that a process which failed waits for the others to fail as well
 AGAIN = "start all of them again with the same command: the run continues from its last checkpoint"
 
 
