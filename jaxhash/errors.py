@@ -60,7 +60,9 @@ def report(error: BaseException, who: str = "") -> int:
       the exit code: 2 for a UserError, that of SystemExit, and 1 for all others.
     """
     if isinstance(error, UserError):
-        print(f"jaxhash: {who}: {error}" if who else f"jaxhash: {error}", file=sys.stderr)
+        # In one piece: several processes may write at once.
+        sys.stderr.write(f"jaxhash: {who}: {error}\n" if who else f"jaxhash: {error}\n")
+        sys.stderr.flush()
         return 2
     if isinstance(error, SystemExit) and isinstance(error.code, int | None):
         return error.code or 0
