@@ -3,8 +3,8 @@
   python -m jaxhash.main --config=configs/adh.py:bits=48
 
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (cbam; none for the
-network without), backbone (alexnet, vgg16, resnet18, ...), scale (paper,
-lite, small).
+network without), backbone (alexnet, vgg16, resnet18, ...; of scale=paper), scale (paper, lite,
+small).
 
 scale=paper: the abstract names a convolutional network, attention that locates the regions that
 matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
@@ -44,6 +44,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         backbone="alexnet",
         scale=("paper", "lite", "small"),
     )
+    configs.check_backbone(args, "alexnet")
     config = configs.base()
     config.name = "adh" if args.attention == "cbam" else f"adh-{args.attention}"
     config.data.update(datasets.defaults(args.dataset))

@@ -51,8 +51,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.optim.update(name="adam", lr=1e-3, weight_decay=0.0, schedule="cosine")
     config.train.update(batch_size=20, order="class_balanced", total_epochs=100.0)
     if args.scale == "lite":
-        configs.lite(config)
-        config.model.attention.nodes = ("block11", "block15", "block16")
+        configs.lite(config, each_stage=True)
         config.model.attention.cbam.start = "one"
         config.train.update(batch_size=60, total_epochs=4.0, views=1)
     elif args.scale == "small":

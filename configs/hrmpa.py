@@ -41,6 +41,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         db_codes=("network", "learnt"),
         scale=("paper", "lite", "small"),
     )
+    configs.check_backbone(args, "swin_tiny")
     config = configs.base()
     config.name = "hrmpa" if args.attention == "cab" else f"hrmpa-{args.attention}"
     config.data.update(datasets.defaults(args.dataset))

@@ -45,6 +45,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         backbone=("vgg16", "vgg16_bn"),
         scale=("paper", "lite", "small"),
     )
+    configs.check_backbone(args, "vgg16")
     config = configs.base()
     config.name = (
         "triplet-greedy" if args.attention == "triplet" else f"triplet-greedy-{args.attention}"
@@ -63,7 +64,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.optim.update(name="sgd", lr=1e-3, weight_decay=5e-4, schedule="step", drop_percent=60.0)
     config.train.update(batch_size=32, total_epochs=50.0)
     if args.scale == "lite":
-        configs.lite(config)
+        configs.lite(config, each_stage=args.at == "stages")
     elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)

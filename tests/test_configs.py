@@ -31,3 +31,29 @@ def test_dhida_takes_other_attentions_but_not_in_rows_that_have_their_own():
 def test_the_protocol_of_dah_goes_with_its_data_set(arguments, dataset, protocol):
     data = configs.load(f"configs/dah.py:{arguments}").data
     assert (data.name, data.protocol) == (dataset, protocol)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("dhida.py:row=I,scale=lite", "row=I has AlexNet, scale=lite EfficientNet-Lite0"),
+        ("dhida.py:row=A,scale=lite", "row=A has AlexNet"),
+        ("adh.py:backbone=resnet18,scale=lite", "backbone=resnet18: scale=lite has a network of"),
+        ("adh.py:backbone=resnet18,scale=small", "backbone=resnet18: scale=small has a network of"),
+        ("hrmpa.py:backbone=swin_base,scale=lite", "backbone=swin_base: scale=lite has a network"),
+        ("triplet_greedy.py:backbone=vgg16_bn,scale=lite", "backbone=vgg16_bn: scale=lite has a"),
+    ],
+)
+def test_an_argument_that_a_scale_would_ignore_is_refused(arguments, message):
+    with pytest.raises(UserError, match=message):
+        configs.load(f"configs/{arguments}")
+
+
+def test_attention_stands_where_the_scale_lite_is_asked_for_it():
+    for config, nodes in {
+        "dhida.py:row=D,scale=lite": ("block16",),
+        "dah.py:scale=lite": ("block11", "block15", "block16"),
+        "triplet_greedy.py:scale=lite": ("block16",),
+        "triplet_greedy.py:at=stages,scale=lite": ("block11", "block15", "block16"),
+    }.items():
+        assert configs.load(f"configs/{config}").model.attention.nodes == nodes

@@ -5,7 +5,7 @@ from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
 from jaxhash.config.ranges import check
 from jaxhash.config.saved import from_json, to_json
-from jaxhash.config.scales import lite
+from jaxhash.config.scales import check_backbone, lite
 from jaxhash.config.values import duration, flatten
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "arguments",
     "base",
     "check",
+    "check_backbone",
     "differences",
     "duration",
     "flatten",

@@ -2,15 +2,40 @@
 
 from ml_collections import ConfigDict
 
+from jaxhash.errors import UserError
+
 MEAN, STD = (127 / 255,) * 3, (128 / 255,) * 3  # of EfficientNet-Lite: pixels (x - 127) / 128
 
 
-def lite(config: ConfigDict) -> None:
+def check_backbone(args: ConfigDict, default: str) -> None:
+    """Refuses a backbone that a scale would put another in place of.
+
+    Args:
+      args: of a config, with `backbone` and `scale`; `scale=paper` takes any backbone.
+      default: value of `backbone` where none is given.
+
+    Raises:
+      UserError: another backbone is given, for another scale.
+
+    >>> check_backbone(ConfigDict(dict(backbone="vgg16", scale="paper")), "alexnet")
+    """
+    if args.scale != "paper" and args.backbone != default:
+        raise UserError(
+            f"backbone={args.backbone}: scale={args.scale} has a network of its own; leave "
+            "backbone= out, or give scale=paper"
+        )
+
+
+def lite(config: ConfigDict, *, each_stage: bool = False) -> None:
     """Puts a system on EfficientNet-Lite0 with ImageNet weights, for two CPU cores: `scale=lite`.
 
     The first eight blocks are held still, and what they compute of 224 px images is kept, with
     four views of each training image. The rest trains with AdamW in one cycle of the learning
     rate, the layers behind the backbone at three times its rate.
+
+    Args:
+      config: of a system; changed in place.
+      each_stage: whether attention stands behind each stage that trains, or behind the last alone.
 
     >>> from jaxhash.config import base
     >>> config = base()
@@ -21,7 +46,8 @@ def lite(config: ConfigDict) -> None:
     config.name += "-lite"
     config.data.update(size=224, pad=28, flip=True, mean=MEAN, std=STD)
     config.model.backbone.name = "efficientnet_lite0"
-    config.model.attention.nodes = ("block16",)  # the last one, of 320 channels
+    # Of 112, 192 and 320 channels, before the last 1x1 convolution.
+    config.model.attention.nodes = ("block11", "block15", "block16")[0 if each_stage else 2 :]
     config.model.weights = "efficientnet-lite0"
     config.optim.update(name="adamw", lr=1e-3, weight_decay=0.01, schedule="one_cycle")
     config.optim.multiplier.backbone = 0.3
