@@ -260,6 +260,8 @@ class Experiment:
             before = time.monotonic()
             codes = self._encode(state, split.database, "encode database")
             pace = (time.monotonic() - before) * 1_000 / len(codes)
+            if self._features:
+                pace = None  # of the layers behind the cut alone
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
 
     def held_out_map(self, state: TrainState) -> float | None:
@@ -318,7 +320,7 @@ class Encoded(NamedTuple):
 
     db_codes: see `Experiment.db_codes`.
     milliseconds: to encode an image of the database, from memory and compiled; None where the
-      database was not encoded.
+      database was not encoded, or from the features of a frozen trunk.
     """
 
     queries: Coded

@@ -73,6 +73,9 @@ def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(confi
     # What is kept is float16 in both; the trunk is another compiled program.
     np.testing.assert_allclose(losses(tmp_path / "kept"), losses(tmp_path / "anew"), rtol=2e-3)
     assert abs(with_cache["map"] - without["map"]) < 0.02
+    # From the cache, encoding is not timed: it would be that of the layers behind the cut.
+    assert with_cache["encode_milliseconds_per_image"] is None
+    assert without["encode_milliseconds_per_image"] > 0
     for run in ("kept", "anew"):
         state, start = state_of(config, tmp_path / run), Experiment(config).random_state()
         assert moved(start, state) == {"layer3_0", "layer4_0"}
