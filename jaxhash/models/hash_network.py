@@ -107,8 +107,10 @@ def cut(backbone: str, freeze: str) -> str:
     >>> cut("resnet18", "last"), cut("resnet18", "all"), cut("resnet18", "none")
     ('stage4', 'all', '')
     """
-    if freeze in ("none", ALL):
-        return freeze.replace("none", "")
+    if freeze == "none":
+        return ""
+    if freeze == ALL:
+        return ALL
     offered = backbones.family(backbone).nodes(backbone)
     if freeze != LAST and freeze not in offered:
         raise UserError(

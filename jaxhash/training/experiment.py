@@ -74,9 +74,13 @@ class Experiment:
         if self.total_steps < 1:
             raise UserError("train.total_epochs: expected at least one step of training")
         self.extended = tuple(step for step in extended if step < self.total_steps)
-        self._trained = freezing.trained(self.model, *self._shapes())
+        frozen = self.model.cut or self.model.frozen
+        self._trained = freezing.trained(self.model, *self._shapes()) if frozen else None
         self.optimizer = optimizers.build(
-            config.optim, self.total_steps, self.extended, self._trained["params"]
+            config.optim,
+            self.total_steps,
+            self.extended,
+            self._trained and self._trained["params"],
         )
         self._features: Features | None = None
         self.train_step, self.after_epoch, self._gather, self._encode_step = self._mapped()

@@ -107,7 +107,7 @@ def build(
     clip_norm = config.get("clip_norm", 0.0)
     clip = [optax.clip_by_global_norm(clip_norm)] if clip_norm else []
     optimizer = optax.chain(*clip, *step, _by_part(dict(config.multiplier)))
-    if trained is None or all(jax.tree.leaves(trained)):
+    if trained is None:
         return optimizer
     # What is masked passes as it is: the gradient of frozen weights, which is 0.
     return optax.masked(optimizer, trained)
