@@ -1,18 +1,27 @@
 """Archives of published data sets: fetched once, resumed where they broke off, and checked."""
 
 import hashlib
+import http.client
+import ssl
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
 from jaxhash.data import locks
+from jaxhash.data.progress import Progress
 from jaxhash.errors import UserError, first_line
 
 CHUNK = 2**20
-EVERY = 10.0  # seconds between two lines of progress
+# What a broken connection raises; other errors of the system are those of the disk.
+NETWORK = (
+    urllib.error.URLError,
+    http.client.HTTPException,
+    TimeoutError,
+    ConnectionError,
+    ssl.SSLError,
+)
 TIMEOUT = 30  # seconds without an answer
 
 
@@ -40,8 +49,8 @@ def check(path: Path, archive: Archive) -> None:
     if (size, found) != (archive.size, archive.sha256):
         raise UserError(
             f"{path}: not {archive.name} as published: {size:,} bytes, sha256 {found[:16]}..., "
-            f"expected {archive.size:,} and {archive.sha256[:16]}...; fetch it again from "
-            f"{archive.url}"
+            f"expected {archive.size:,} and {archive.sha256[:16]}...; delete it, and fetch it "
+            f"again from {archive.url}"
         )
 
 
@@ -67,7 +76,9 @@ def fetch(archive: Archive, folder: Path, advice: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with locks.exclusive(folder / f".{archive.name}.lock", waiting):
-            if not path.exists():
+            if path.exists():
+                check(path, archive)
+            else:
                 _download(archive, unfinished)
                 try:
                     check(unfinished, archive)
@@ -75,7 +86,7 @@ def fetch(archive: Archive, folder: Path, advice: str) -> Path:
                     unfinished.unlink()  # it would be refused for ever
                     raise
                 unfinished.replace(path)
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+    except NETWORK as error:
         reason = first_line(getattr(error, "reason", None) or error)
         raise UserError(
             f"{archive.url}: cannot be fetched ({reason}); the same command goes on with what has "
@@ -86,7 +97,6 @@ def fetch(archive: Archive, folder: Path, advice: str) -> Path:
             f"{folder}: cannot be written ({error.strerror or error}); make room there, or give "
             "another folder with --config.data.dir=PATH"
         ) from None
-    check(path, archive)
     return path
 
 
@@ -100,26 +110,16 @@ def _download(archive: Archive, path: Path) -> None:
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         if answer.status != 206:  # the whole, whatever was asked for
             done = 0
-        print(f"fetching {archive.url}, {_megabytes(archive.size)}", file=sys.stderr, flush=True)
-        said = time.monotonic()
-        with path.open("r+b" if done else "wb") as file:
+        print(f"fetching {archive.url}", file=sys.stderr, flush=True)
+        with (
+            path.open("r+b" if done else "wb") as file,
+            Progress(archive.name, done, archive.size, unit="bytes") as progress,
+        ):
             file.seek(done)
             file.truncate()
             while part := answer.read(CHUNK):
                 file.write(part)
                 done += len(part)
-                now = time.monotonic()
-                if now - said >= EVERY or done == archive.size:
-                    said = now
-                    print(
-                        f"{_megabytes(done)} of {_megabytes(archive.size)} "
-                        f"({done / archive.size:.0%})",
-                        file=sys.stderr,
-                        flush=True,
-                    )
+                progress.at(done)
     if done < archive.size:
-        raise ConnectionError(f"it broke off after {_megabytes(done)}")
-
-
-def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+        raise ConnectionError(f"it broke off after {done:,} bytes")

@@ -131,11 +131,27 @@ def write(contents: Contents, name: str, config: str, root: Path, setting: str) 
     Raises:
       UserError: the folder cannot be written, or too many images are left out.
     """
-    folder = root / "jaxhash" / config
+    with building(root / "jaxhash" / config, name, root, setting):
+        Jaxhash(contents, name, config, data_dir=root).download_and_prepare()
+
+
+@contextlib.contextmanager
+def building(folder: Path, name: str, root: Path, setting: str) -> Iterator[None]:
+    """Has TFDS write a data set in the block, in silence, whole or not at all.
+
+    Args:
+      folder: of the data set, without its version.
+      name: of the data set.
+      root: where data sets lie.
+      setting: names another place for them, for messages.
+
+    Raises:
+      UserError: the folder cannot be written.
+    """
     try:
-        with quiet():
+        with _quiet():
             tfds.disable_progress_bar()
-            Jaxhash(contents, name, config, data_dir=root).download_and_prepare()
+            yield
     except Exception as error:
         with contextlib.suppress(OSError):
             folder.rmdir()  # TFDS deletes what it has begun, but for this folder
@@ -172,7 +188,7 @@ def cannot_write(error: BaseException) -> str | None:
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def _quiet() -> Iterator[None]:
     """Silences TFDS, which reports a download (there is none) and its configs."""
     log = logging.getLogger("absl")
     level = log.level

@@ -157,7 +157,7 @@ def test_what_is_not_the_published_file_is_refused(packed, tmp_path, serve, monk
     assert len(server.asked) == 1
     assert [path.name for path in (tmp_path / "sets").rglob("*")] == ["downloads"]
     (tmp_path / "other.tar.gz").write_bytes(b"something else")
-    with pytest.raises(UserError, match="14 bytes.*fetch it again from http"):
+    with pytest.raises(UserError, match="14 bytes.*delete it, and fetch it again from http"):
         cifar10.prepare(tmp_path / "sets", tmp_path / "other.tar.gz")
 
 

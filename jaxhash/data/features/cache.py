@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import sys
 import time
@@ -22,13 +23,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxhash.data import locks
+from jaxhash.data.progress import Progress
 from jaxhash.distributed import processes
 from jaxhash.errors import UserError, first_line
 
 VALUES, UNFINISHED, ABOUT = "values.float16", "unfinished.float16", "about.json"
+NAME = re.compile(r".+-[0-9a-f]{12}")
 FORMAT = 1
 ROWS = 1_000  # of a checksum, and computed between two writes
-EVERY = 10.0  # seconds between two lines of progress
 ELSEWHERE = "give another folder with --config.data.features=PATH"
 
 
@@ -106,8 +108,13 @@ def _fill(
     path, row = folder / UNFINISHED, 2 * math.prod(shape[1:])
     done = path.stat().st_size // row // ROWS * ROWS if primary and path.exists() else 0
     done = int(processes.agree(np.array(min(done, shape[0]))))
-    progress = _Progress(title, done, shape[0], silent=not primary)
-    with path.open("ab") if primary else contextlib.nullcontext() as file:
+    if primary:
+        rest = f"; {done:,} are there" if done else ""
+        print(f"{title}: computing {shape[0]:,} rows once{rest}", file=sys.stderr, flush=True)
+    with (
+        path.open("ab") if primary else contextlib.nullcontext() as file,
+        Progress(title, done, shape[0], silent=not primary) as progress,
+    ):
         if file:
             file.truncate(done * row)
         for start in range(done, shape[0], ROWS):
@@ -189,7 +196,7 @@ def _reason(error: Exception) -> str:
 
 def found(place: Path) -> list[Entry]:
     """Lists the entries under a folder, by name."""
-    paths = sorted(path for path in place.glob("*-*") if _is_ours(path))
+    paths = sorted(path for path in place.glob("*") if _is_ours(path))
     return [_describe(path) for path in paths]
 
 
@@ -202,7 +209,7 @@ def clean(place: Path, name: str) -> int:
       UserError: there is no such entry, another run fills it, or it cannot be deleted.
     """
     path = place / name
-    if "/" in name or name.startswith(".") or not _is_ours(path):
+    if "/" in name or not _is_ours(path):
         raise UserError(
             f"{name}: not kept by jaxhash under {place}; python -m jaxhash.data lists what is"
         )
@@ -221,12 +228,14 @@ def clean(place: Path, name: str) -> int:
 
 
 def _is_ours(path: Path) -> bool:
-    """Says whether a folder holds nothing but files of an entry."""
+    """Says whether a folder has the name of an entry, and holds nothing but files of one."""
+    if path.is_symlink() or not NAME.fullmatch(path.name):
+        return False
     try:
         names = {file.name for file in path.iterdir()}
     except OSError:
         return False
-    return not path.is_symlink() and names <= {VALUES, UNFINISHED, ABOUT, f".{ABOUT}"}
+    return names <= {VALUES, UNFINISHED, ABOUT, f".{ABOUT}"}
 
 
 def _describe(path: Path) -> Entry:
@@ -238,27 +247,3 @@ def _describe(path: Path) -> Entry:
         about = json.loads((path / ABOUT).read_text(encoding="utf-8"))
         rows, title = int(about["shape"][0]), str(about["title"])
     return Entry(path.name, rows, size, made, title)
-
-
-class _Progress:
-    """Prints a line on stderr every ten seconds."""
-
-    def __init__(self, title: str, done: int, total: int, *, silent: bool):
-        self._title, self._from, self._total, self._silent = title, done, total, silent
-        self._begun = self._said = time.monotonic()
-        if not silent:
-            rest = f"; {done:,} are there" if done else ""
-            print(f"{title}: computing {total:,} rows once{rest}", file=sys.stderr, flush=True)
-
-    def at(self, done: int) -> None:
-        now = time.monotonic()
-        if self._silent or (now - self._said < EVERY and done < self._total):
-            return
-        self._said, pace = now, (done - self._from) / (now - self._begun)
-        left = int((self._total - done) / pace)
-        print(
-            f"{self._title}: {done:,} of {self._total:,} ({done / self._total:.0%}), {pace:,.0f} "
-            f"images/s, {left // 60}:{left % 60:02} left",
-            file=sys.stderr,
-            flush=True,
-        )

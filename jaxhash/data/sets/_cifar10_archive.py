@@ -4,6 +4,7 @@ TFDS's own builder needs TensorFlow for one line, which opens the batches.
 """
 
 import io
+import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tqdm import tqdm
 
-from jaxhash.data import archives, locks, tfds_builder
+from jaxhash.data import archives, copies, locks, tfds_builder
 from jaxhash.errors import UserError, first_line
 
 ARCHIVE = archives.Archive(
@@ -90,24 +91,19 @@ def prepare(root: Path, archive: Path | None = None) -> Path:
         archive = archives.fetch(ARCHIVE, root / "downloads", advice)
     else:
         archives.check(archive, ARCHIVE)
-    folder = root / "cifar10" / "3.0.2"
+    folder = root / "cifar10"
 
     def waiting() -> None:
-        print(f"cifar10: waiting for another process that prepares it in {root}", flush=True)
+        print(f"{folder}: waiting for another process that prepares it", file=sys.stderr)
 
-    try:
+    with tfds_builder.building(folder, "cifar10", root, "--config.data.dir=PATH"):
         root.mkdir(parents=True, exist_ok=True)
-        with locks.exclusive(root / ".cifar10.lock", waiting), tfds_builder.quiet():
-            if not (folder / "dataset_info.json").exists():
-                tfds.disable_progress_bar()
+        with locks.exclusive(root / ".cifar10.lock", waiting):
+            if copies.newest(folder) is None:
                 Cifar10(_read(archive), data_dir=root).download_and_prepare()
-    except Exception as error:
-        reason = tfds_builder.cannot_write(error)
-        if reason is None:
-            raise
-        setting = "--config.data.dir=PATH"
-        raise tfds_builder.unwritable(root, reason, "cifar10", setting) from error
-    return folder
+    prepared = copies.newest(folder)
+    assert prepared is not None  # it was there, or has been written
+    return prepared
 
 
 def _read(archive: Path) -> dict[str, bytes]:
