@@ -35,6 +35,33 @@ class Array(Protocol):
     def __getitem__(self, index: Any, /) -> np.ndarray: ...
 
 
+class Rows:
+    """Some rows of an array, which are read where they are indexed.
+
+    >>> rows = Rows(np.arange(6.0).reshape(3, 2), np.array([2, 0]))
+    >>> rows[np.array([0])], len(rows), rows.shape
+    (array([[4., 5.]]), 2, (2, 2))
+    """
+
+    def __init__(self, values: np.ndarray, rows: np.ndarray):
+        """Takes rows [m] of values [n ...]."""
+        self._values, self._rows = values, rows
+        self.shape = (len(rows), *values.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        return self._values[self._rows[index]]
+
+
+def select(pixels: Pixels, positions: np.ndarray) -> StoredImages | Rows:
+    """Returns the images, or features, at `positions` [b], which are not read yet."""
+    if isinstance(pixels, StoredImages):
+        return pixels.select(positions)
+    return Rows(pixels, positions)
+
+
 def read(
     pixels: Array, index: Callable[[int], np.ndarray | slice], steps: range, workers: int = 0
 ) -> Generator[np.ndarray, None, None]:

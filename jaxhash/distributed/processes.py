@@ -212,8 +212,8 @@ def meet() -> None:
 @contextlib.contextmanager
 def primary_first() -> Iterator[None]:
     """Lets process 0 run the block before all others, for files that it prepares for them."""
-    if jax.process_index():
+    if not is_primary():
         meet()
     yield
-    if not jax.process_index():
+    if is_primary():
         meet()

@@ -30,9 +30,7 @@ def trunk_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> jax.Array:
     """Computes what `HashModel.trunk` keeps of uint8 images [b h w c]: float16 [b ...]."""
-    kept = model.apply(variables, augment.for_encoding(pixels), method=HashModel.trunk)
-    assert isinstance(kept, jax.Array)  # not a pair: nothing is mutable
-    return kept
+    return _trunk(variables, augment.for_encoding(pixels), model)
 
 
 def view_step(
@@ -53,9 +51,12 @@ def view_step(
       model, augment: built from the config.
       key: of the augmentation.
     """
-    x = augment.for_training(key, pixels, numbers)
+    return _trunk(variables, augment.for_training(key, pixels, numbers), model)
+
+
+def _trunk(variables: dict, x: jax.Array, model: HashModel) -> jax.Array:
     kept = model.apply(variables, x, method=HashModel.trunk)
-    assert isinstance(kept, jax.Array)
+    assert isinstance(kept, jax.Array)  # not a pair: nothing is mutable
     return kept
 
 

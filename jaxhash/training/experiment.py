@@ -29,7 +29,7 @@ from jaxhash.models import backbones, freezing, hash_network, pretrained
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training import initial, keys, optimizers, steps, trunk
 from jaxhash.training.state import AveragedState, TrainState
-from jaxhash.training.trunk import Features, select
+from jaxhash.training.trunk import Features
 
 
 class Experiment:
@@ -176,45 +176,48 @@ class Experiment:
         Training images are kept on the devices where they fit, and streamed otherwise; both give
         the same batches.
         """
-        pixels, train = self.data.pool.pixels, self.data.split.train
-        labels = self.data.train_labels
+        train, labels, features = self.data.split.train, self.data.train_labels, self._features
         own = partial(_own, self.order, self.replicas.share(self.config.train.batch_size))
         todo, workers = range(start, self.total_steps), self.config.data.workers
-        features = self._features
-        if features is None:
-            row = own
-            size = math.prod(pixels.shape[1:]) * len(train)
+        if features:
+            pool, row = features.pool, partial(_row, features, own, self.steps_per_epoch)
+            size = 2 * math.prod(pool.shape)
         else:
-            row = partial(_row, features, own, self.steps_per_epoch)
-            size = 2 * math.prod(features.pool.shape)
+            pool, row = loader.select(self.data.pool.pixels, train), own
+            size = math.prod(pool.shape)
         if size <= self.data.resident_bytes:
-            pool = features.pool[:] if features else loader.take(pixels, train)
-            images = self.replicas.replicate(steps.Images(pool, labels))
+            pixels = pool[:] if features else loader.take(self.data.pool.pixels, train)
+            images = self.replicas.replicate(steps.Images(pixels, labels))
             for step in todo:
                 index = own(step)
                 place = features.row(index, step // self.steps_per_epoch) if features else index
                 yield self._gather(images, *self.replicas.shard((index, place)))
             return
-        stream = loader.read(
-            features.pool if features else select(pixels, train), row, todo, workers
-        )
+        stream = loader.read(pool, row, todo, workers)
         with contextlib.closing(stream):
             for step, images in zip(todo, stream, strict=True):
                 index = own(step)
                 batch = self.replicas.shard((images, labels[index], index))
                 yield steps.Batch(*batch)
 
-    def keep_features(self, state: TrainState) -> None:
+    def keep_features(self, state: TrainState, *, train: bool) -> None:
         """Has training and evaluation start from what a frozen trunk keeps; see `trunk.keep`.
 
         Nothing happens without `train.freeze`, and with `train.views=0`.
 
         Args:
           state: on the host; its frozen weights are those of the whole run.
+          train: whether the run trains, or is evaluated alone.
         """
         if self.model.cut and self.config.train.views:
             self._features = trunk.keep(
-                self.config, self.data, self.model, self.augment, self.replicas, state.variables
+                self.config,
+                self.data,
+                self.model,
+                self.augment,
+                self.replicas,
+                state.variables,
+                train,
             )
 
     def random_state(self) -> TrainState:
@@ -304,7 +307,7 @@ class Experiment:
             state.variables,
             self._features.of(positions)
             if self._features
-            else select(self.data.pool.pixels, positions),
+            else loader.select(self.data.pool.pixels, positions),
             batch_size=self.config.eval.batch_size,
             title=title,
             workers=self.config.data.workers,

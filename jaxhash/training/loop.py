@@ -98,7 +98,8 @@ def train_and_evaluate(
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
-            experiment.keep_features(state)  # may take long; a signal ends it, and it goes on
+            # May take long: before `Stopping`, so that a signal ends it; the next start goes on.
+            experiment.keep_features(state, train=True)
             with (
                 Stopping() as stop,
                 TrackedWriter(folder, int(state.step), track, silent=not primary) as writer,
@@ -139,7 +140,7 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
         _describe(experiment)
         with Checkpoints(folder, experiment.config.checkpoint.keep) as checkpoints:
             state = checkpoints.restore(experiment.random_state())
-        experiment.keep_features(state)
+        experiment.keep_features(state, train=False)
         return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
 
 

@@ -24,8 +24,8 @@ class Features(NamedTuple):
     """What a trunk keeps of the images of a run.
 
     positions: [n] of images in the data set, ascending. plain: float16 [n ...] of these, without
-    augmentation. augmented: float16 [v t ...], v views of t training images, or None where training
-    takes the plain ones; row view * t + image.
+    augmentation. train: [t] positions of the training images. augmented: float16 [v t ...], v views
+    of these, row view * t + image; or None where training takes the plain ones.
     """
 
     positions: np.ndarray
@@ -33,12 +33,12 @@ class Features(NamedTuple):
     train: np.ndarray
     augmented: np.ndarray | None
 
-    def of(self, positions: np.ndarray) -> "Rows":
+    def of(self, positions: np.ndarray) -> loader.Array:
         """Returns the plain features of images at `positions` [b] of the data set."""
-        return Rows(self.plain, np.searchsorted(self.positions, positions))
+        return loader.select(self.plain, np.searchsorted(self.positions, positions))
 
     @property
-    def pool(self) -> "np.ndarray | Rows":
+    def pool(self) -> loader.Array:
         """Returns what training takes, [v t ...]; see `row`."""
         return self.of(self.train) if self.augmented is None else self.augmented
 
@@ -51,26 +51,6 @@ class Features(NamedTuple):
         return (index + epoch) % views * count + index
 
 
-class Rows:
-    """Some rows of features that are mapped from a file: read where they are indexed.
-
-    >>> rows = Rows(np.arange(6.0).reshape(3, 2), np.array([2, 0]))
-    >>> rows[np.array([0])], len(rows), rows.shape
-    (array([[4., 5.]]), 2, (2, 2))
-    """
-
-    def __init__(self, values: np.ndarray, rows: np.ndarray):
-        """Takes rows [m] of values [n ...]."""
-        self._values, self._rows = values, rows
-        self.shape, self.dtype = (len(rows), *values.shape[1:]), values.dtype
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        return self._values[self._rows[index]]
-
-
 def keep(
     config: ConfigDict,
     data: Data,
@@ -78,6 +58,7 @@ def keep(
     augment: Augment,
     replicas: Replicas,
     variables: dict,
+    train: bool,
 ) -> Features:
     """Returns what the trunk of a network keeps of all images of a run, from the cache.
 
@@ -89,6 +70,7 @@ def keep(
       config: of the run.
       data, model, augment, replicas: built from it; `model.cut` is not "".
       variables: of the model, on the host.
+      train: whether the augmented views, which training alone takes, are needed.
 
     Raises:
       UserError: the folder of the cache cannot be used.
@@ -107,34 +89,31 @@ def keep(
         "weights": _digest(model, variables, augment.blank(1).shape[1:]),
     }
     title = f"{config.data.name}, {config.model.backbone.name} frozen to {model.cut}"
-    on_devices, batch_size = replicas.replicate(variables), config.eval.batch_size
+    encoded = partial(
+        encode,
+        replicas=replicas,
+        variables=replicas.replicate(variables),
+        batch_size=config.eval.batch_size,
+        title=None,
+    )
     plain_step = replicas.map(partial(trunk_step, **network))
 
     def plain(start: int, stop: int) -> np.ndarray:
-        images = select(pool.pixels, positions[start:stop])
-        return encode(plain_step, replicas, on_devices, images, batch_size=batch_size, title=None)
+        images = loader.select(pool.pixels, positions[start:stop])
+        return encoded(step=plain_step, pixels=images)
 
     own: dict[str, Any] = {"images": identity.of_images(pool, positions)}
     values = cache.obtain(place, title, key | own, (len(positions), *kept), plain)
-    if not (augment.pad or augment.flip):
+    if not train or not (augment.pad or augment.flip):
         return Features(positions, values, split.train, None)
 
     count, views = len(split.train), config.train.views
-    step = partial(view_step, **network, key=keys.of_views(config.seed))
-    view = replicas.map(step)
+    view = replicas.map(partial(view_step, **network, key=keys.of_views(config.seed)))
 
     def augmented(start: int, stop: int) -> np.ndarray:
         numbers = np.arange(start, stop)
-        images = select(pool.pixels, split.train[numbers % count])
-        return encode(
-            view,
-            replicas,
-            on_devices,
-            images,
-            batch_size=batch_size,
-            title=None,
-            numbers=numbers,
-        )
+        images = loader.select(pool.pixels, split.train[numbers % count])
+        return encoded(step=view, pixels=images, numbers=numbers)
 
     own = {
         "images": identity.of_images(pool, split.train),
@@ -143,11 +122,6 @@ def keep(
     title += f", {views} views of training images, seed {config.seed}"
     kept_views = cache.obtain(place, title, key | own, (views * count, *kept), augmented)
     return Features(positions, values, split.train, kept_views)
-
-
-def select(pixels: loader.Pixels, positions: np.ndarray) -> loader.Pixels:
-    """Returns the images at `positions` [b]; those that are stored are not decoded yet."""
-    return pixels[positions] if isinstance(pixels, np.ndarray) else pixels.select(positions)
 
 
 def _digest(model: HashModel, variables: dict, image: tuple[int, ...]) -> str:

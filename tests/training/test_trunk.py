@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxhash.data import loader
 from jaxhash.data.features import cache
 from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import Encoder
@@ -17,7 +18,7 @@ from jaxhash.models import freezing, hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
-from jaxhash.training import loop, measurement, trunk
+from jaxhash.training import loop, measurement
 from jaxhash.training.experiment import Experiment
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -89,7 +90,7 @@ def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(confi
     state = state_of(config, tmp_path / "kept")
     config.train.views = 1
     experiment = Experiment(config)
-    experiment.keep_features(state)
+    experiment.keep_features(state, train=True)
     kept = experiment.codes(experiment.replicas.replicate(state)).queries.codes
     assert (from_pixels != np.unpackbits(kept, axis=1)).mean() < 0.005
 
@@ -139,7 +140,7 @@ def test_views_are_drawn_by_the_seed_and_take_turns(config, place):
         state = experiment.random_state()
         # The same weights for both seeds: those of the first.
         found.setdefault("state", state)
-        experiment.keep_features(found["state"])
+        experiment.keep_features(found["state"], train=True)
         found[seed] = experiment._features
     entries = cache.found(place)
     assert len(entries) == 3  # the plain ones are shared
@@ -153,6 +154,16 @@ def test_views_are_drawn_by_the_seed_and_take_turns(config, place):
     assert first.row(index, 1).tolist() == [count, 1, 5]
     plain = first.of(first.train[index])[np.arange(3)]
     assert plain.shape == first.augmented[index].shape and plain.dtype == np.float16
+
+
+def test_an_evaluation_keeps_no_views(config, tmp_path, place):
+    config.data.update(pad=1, flip=True)
+    before = loop.train_and_evaluate(config, tmp_path / "run")
+    for entry in cache.found(place):
+        cache.clean(place, entry.name)
+    assert loop.evaluate_checkpoint(tmp_path / "run")["map"] == before["map"]
+    (entry,) = cache.found(place)
+    assert entry.title == "digits, resnet18 frozen to stage2"
 
 
 def test_the_number_of_devices_changes_nothing(config, tmp_path):
@@ -228,7 +239,7 @@ def test_a_run_says_what_was_frozen(config, tmp_path):
 
 
 def test_rows_are_read_where_they_are_indexed():
-    rows = trunk.Rows(np.arange(12).reshape(4, 3), np.array([3, 1]))
+    rows = loader.Rows(np.arange(12).reshape(4, 3), np.array([3, 1]))
     assert rows[np.array([1, 0, 1])].tolist() == [[3, 4, 5], [9, 10, 11], [3, 4, 5]]
     assert rows[:].shape == rows.shape == (2, 3)
 
