@@ -5,11 +5,12 @@
   python -m jaxhash.data --clean folder_2307027c50d4 cifar10-3a1c5b90e1f2
   python -m jaxhash.data --dir PATH --clean-all
 
-With the name of a published data set that needs no TensorFlow (cifar10), that set is prepared in
-TFDS's layout, from its published archive: the file that is given, or fetched.
+With --dir or --features alone, only what lies there is listed and deleted. With the name of a
+published data set that needs no TensorFlow (cifar10), that set is prepared in TFDS's layout, from
+its published archive: the file that is given, or fetched.
 
-Both are made again when a run needs them and their source is there. Deleting asks for nothing; it
-deletes only what jaxhash has made and, of copies, what no process uses.
+Copies and features are made again when a run needs them and their source is there. Deleting asks
+for nothing; it deletes only what jaxhash has made and, of copies, what no process uses.
 """
 
 import math
@@ -57,14 +58,19 @@ def main(argv: list[str]) -> None:
     for option, folder in (("dir", root), ("features", place)):
         if getattr(arguments, option) and not folder.is_dir():
             raise UserError(f"--{option}={getattr(arguments, option)}: no such folder")
+    # Where one folder is given, the other is left alone.
+    either = bool(arguments.dir) == bool(arguments.features)
+    copied = copies.found(root) if either or arguments.dir else []
+    kept = cache.found(place) if either or arguments.features else []
     if arguments.clean_all:
-        names = [copy.name for copy in copies.found(root)]
-        clean(root, place, names + [entry.name for entry in cache.found(place)])
+        clean(root, place, [*(copy.name for copy in copied), *(entry.name for entry in kept)])
     elif arguments.clean:
         clean(root, place, arguments.clean)
     else:
-        print(table(root, copies.found(root)))
-        print(features_table(place, cache.found(place)))
+        if either or arguments.dir:
+            print(table(root, copied))
+        if either or arguments.features:
+            print(features_table(place, kept))
 
 
 def prepare(name: str | None, archive: str | None, root: Path) -> None:

@@ -49,6 +49,10 @@ def test_features_are_listed_and_deleted_beside_copies(copied, tmp_path, home, c
     assert head.split() == ["name", "rows", "size", "age", "features", "of"]
     assert row.split()[:2] == [entry.name, "3"] and row.endswith(f"0 minutes  {title}")
     assert foot.startswith(f"1 under {place}, ")
+    command.main([f"--dir={home}", "--clean-all"])
+    capsys.readouterr()
+    assert cache.found(place)  # in a folder that was not named
+    datasets.load("digits", None)
     command.main(["--clean", entry.name, "digits"])
     out = capsys.readouterr().out
     assert f"{entry.name}: deleted, " in out and "digits: deleted, " in out
