@@ -58,4 +58,6 @@ def interval(
         method="percentile",
         random_state=np.random.RandomState(seed),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    # Means of draws lie between the values, but for rounding.
+    low, high = np.clip([found.low, found.high], values.min(), values.max())
+    return float(low), float(high)

@@ -62,7 +62,8 @@ def ndcg(counts: Histogram, at: int | None = None) -> np.ndarray:
     largest_first = np.arange(descending.shape[1])[::-1]
     ideal = (_discounts(descending, at) * largest_first).sum(axis=1)
     reached = (_discounts(counts.items, at) * _mean_gain(counts)).sum(axis=1)
-    return np.divide(reached, ideal, out=np.zeros_like(reached), where=ideal > 0)
+    found = np.divide(reached, ideal, out=np.zeros_like(reached), where=ideal > 0)
+    return np.minimum(found, 1)  # but for rounding
 
 
 def _mean_gain(counts: Histogram) -> np.ndarray:

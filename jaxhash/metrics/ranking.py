@@ -55,7 +55,8 @@ def average_precision(counts: Histogram, at: int | None = None) -> np.ndarray:
     span = harmonic[(nearer + counted).astype(int)] - harmonic[nearer.astype(int)]
     inner = slope * counted + (nearer_relevant + 1 - (nearer + 1) * slope) * span
     total = (relevant / np.maximum(items, 1) * inner).sum(axis=1)
-    return total / np.maximum(attainable(relevant.sum(axis=1), at), 1)
+    # By rounding, the closed form of a perfect ranking may come out above 1.
+    return np.minimum(total / np.maximum(attainable(relevant.sum(axis=1), at), 1), 1)
 
 
 def average_precision_by_index(
@@ -153,7 +154,8 @@ def hits_at(counts: Histogram, number: int) -> np.ndarray:
     """
     counts, number = checked(counts), checks.whole("number", number, "a number of items from 1")
     share = counts.relevant / np.maximum(counts.items, 1)
-    return (share * ranked(counts.items, number)).sum(axis=1)
+    expected = (share * ranked(counts.items, number)).sum(axis=1)
+    return np.minimum(expected, attainable(counts.relevant.sum(axis=1), number))  # but for rounding
 
 
 def attainable(relevant: np.ndarray, at: int | None) -> np.ndarray:

@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxhash.metrics import counting
 from jaxhash.metrics.evaluate import evaluate, mean_average_precision
@@ -132,3 +134,24 @@ def test_the_interval_holds_the_mean_and_shrinks_with_queries():
         assert low < numbers["map"] < high
         widths.append(high - low)
     assert widths[1] < widths[0] / 2
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 90), st.sampled_from([0, 0.1]))
+def test_no_share_is_above_one_by_rounding(seed, queries, items, flips):
+    """Of nearly perfect rankings, whose closed forms round up; results above 1 are read by none."""
+    random = np.random.RandomState(seed)
+
+    def drawn(count):
+        labels = np.eye(2, dtype=np.uint8)[random.randint(0, 2, count)]
+        bits = np.repeat(labels[:, :1], 16, axis=1) ^ (random.rand(count, 16) < flips)
+        return Coded(np.packbits(bits, axis=1), labels)
+
+    for map_at in (None, 7):
+        found = evaluate(drawn(queries), drawn(items), 16, map_at)
+        shares = [found[name] for name in ("map", "map_index", "map_index_hits")]
+        shares += found["map_interval"]
+        for name in ("precision_at", "recall_at", "ndcg_at"):
+            shares += found[name].values()
+        for points in found["precision_recall"].values():
+            shares += points
+        assert min(shares) >= 0 and max(shares) <= 1
