@@ -126,7 +126,7 @@ def _draw(
     """Draws all pictures of a run into its folder; says in one line which one cannot be drawn."""
     pool, split = experiment.data.pool, experiment.data.split
     title = f"{results['name']}, {results['dataset']}, {results['bits']} bits"
-    shown = np.linspace(0, len(split.query) - 1, SHOWN_QUERIES).astype(int)
+    shown = _evenly(len(split.query), SHOWN_QUERIES)
     pixels = pool.pixels[split.query[shown]]
 
     def curves(path: epath.Path) -> None:
@@ -156,6 +156,15 @@ def _draw(
     _picture(folder / "curves.png", curves)
     _picture(folder / attention_maps.PICTURE, attention)
     _picture(folder / "retrieval.png", retrieval)
+
+
+def _evenly(count: int, most: int) -> np.ndarray:
+    """Returns up to `most` of the numbers below `count`, evenly spread, each once.
+
+    >>> _evenly(2, 10).tolist(), _evenly(10, 4).tolist()
+    ([0, 1], [0, 3, 6, 9])
+    """
+    return np.unique(np.linspace(0, count - 1, most).astype(int))
 
 
 def _picture(path: epath.Path, draw: Callable[[epath.Path], None]) -> None:
