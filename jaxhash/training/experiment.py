@@ -200,7 +200,9 @@ class Experiment:
                 batch = self.replicas.shard((images, labels[index], index))
                 yield steps.Batch(*batch)
 
-    def keep_features(self, state: TrainState, *, train: bool) -> None:
+    def keep_features(
+        self, state: TrainState, *, train: bool, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
         """Has training and evaluation start from what a frozen trunk keeps; see `trunk.keep`.
 
         Nothing happens without `train.freeze`, and with `train.views=0`.
@@ -208,6 +210,10 @@ class Experiment:
         Args:
           state: on the host; its frozen weights are those of the whole run.
           train: whether the run trains, or is evaluated alone.
+          stopped: whether the user wants the run to end, asked by all processes at once.
+
+        Raises:
+          cache.Stopped: the user does.
         """
         if self.model.cut and self.config.train.views:
             self._features = trunk.keep(
@@ -218,6 +224,7 @@ class Experiment:
                 self.replicas,
                 state.variables,
                 train,
+                stopped,
             )
 
     def random_state(self) -> TrainState:

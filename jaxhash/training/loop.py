@@ -3,12 +3,14 @@
 import contextlib
 import time
 from collections.abc import Callable
+from functools import partial
 
 from etils import epath
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 from jaxhash.data import summary
+from jaxhash.data.features import cache
 from jaxhash.distributed import processes
 from jaxhash.errors import UserError
 from jaxhash.runs import dataset, origin, workdir
@@ -98,13 +100,10 @@ def train_and_evaluate(
             if checkpoints.latest() is not None:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
-            # May take long: before `Stopping`, so that a signal ends it; the next start goes on.
-            experiment.keep_features(state, train=True)
-            with (
-                Stopping() as stop,
-                TrackedWriter(folder, int(state.step), track, silent=not primary) as writer,
-            ):
-                state = _train(experiment, state, checkpoints, writer, stop)
+            with Stopping() as stop, contextlib.suppress(cache.Stopped):
+                experiment.keep_features(state, train=True, stopped=partial(_asked, stop))
+                with TrackedWriter(folder, int(state.step), track, silent=not primary) as writer:
+                    state = _train(experiment, state, checkpoints, writer, stop)
         if stop.requested:
             print(f"{stop.requested}: saved; the same command continues from here")
             return None
@@ -142,6 +141,12 @@ def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None
             state = checkpoints.restore(experiment.random_state())
         experiment.keep_features(state, train=False)
         return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
+
+
+def _asked(stop: Stopping) -> bool:
+    """Says whether any process was asked to stop; all call this at once."""
+    stop.share(processes.largest)
+    return bool(stop.requested)
 
 
 def _describe(experiment: Experiment) -> None:

@@ -1,6 +1,7 @@
 """A frozen trunk: what it computes of every image is kept, and training starts from there."""
 
 import hashlib
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -59,6 +60,7 @@ def keep(
     replicas: Replicas,
     variables: dict,
     train: bool,
+    stopped: Callable[[], bool],
 ) -> Features:
     """Returns what the trunk of a network keeps of all images of a run, from the cache.
 
@@ -71,8 +73,10 @@ def keep(
       data, model, augment, replicas: built from it; `model.cut` is not "".
       variables: of the model, on the host.
       train: whether the augmented views, which training alone takes, are needed.
+      stopped: whether the user wants the run to end; see `cache.obtain`.
 
     Raises:
+      cache.Stopped: the user does.
       UserError: the folder of the cache cannot be used.
     """
     split, pool = data.split, data.pool
@@ -96,6 +100,7 @@ def keep(
         batch_size=config.eval.batch_size,
         title=None,
     )
+    obtain = partial(cache.obtain, place, at_once=config.eval.batch_size, stopped=stopped)
     plain_step = replicas.map(partial(trunk_step, **network))
 
     def plain(start: int, stop: int) -> np.ndarray:
@@ -103,7 +108,7 @@ def keep(
         return encoded(step=plain_step, pixels=images)
 
     own: dict[str, Any] = {"images": identity.of_images(pool, positions)}
-    values = cache.obtain(place, title, key | own, (len(positions), *kept), plain)
+    values = obtain(title, key | own, (len(positions), *kept), plain)
     if not train or not (augment.pad or augment.flip):
         return Features(positions, values, split.train, None)
 
@@ -120,7 +125,7 @@ def keep(
         "augmentation": [config.seed, augment.pad, augment.flip],
     }
     title += f", {views} views of training images, seed {config.seed}"
-    kept_views = cache.obtain(place, title, key | own, (views * count, *kept), augmented)
+    kept_views = obtain(title, key | own, (views * count, *kept), augmented)
     return Features(positions, values, split.train, kept_views)
 
 

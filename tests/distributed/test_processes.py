@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -24,6 +25,13 @@ from tests.training import small
 
 HERE = Path(__file__).parent / "hosts"
 LOST_AFTER = 5  # seconds
+GLOO = (
+    r"\[Gloo\] Rank ",
+    r" is connected to ",
+    r" peer ranks\. ",
+    r"Expected number of connected peer ranks is : ",
+    r"\d+",
+)
 TWO_DEVICES = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",  # many short ones, the same in each run
     "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
@@ -87,7 +95,8 @@ def test_two_processes_are_one_run(config, two, tmp_path):
 def test_only_process_0_speaks_and_writes(two, folders):
     (_, out, _), (_, silent, complaints) = json.loads((folders / "said").read_text())
     assert "mAP, ties averaged" in out and "1,000 train, 100 query" in out
-    assert all(line.startswith("[Gloo]") or not line for line in said(silent))
+    # Its pieces mix where two devices connect at once.
+    assert not re.sub("|".join(GLOO), "", silent).strip()
     assert "train" not in complaints  # no progress bar
     assert [row["step"] for row in read(two)] == [2, 4, 4, 6, 8]
     assert len(list((two / "events").iterdir())) == 1

@@ -18,7 +18,7 @@ from jaxhash.models import freezing, hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.runs.metrics_log import read
-from jaxhash.training import loop, measurement
+from jaxhash.training import loop, measurement, trunk
 from jaxhash.training.experiment import Experiment
 
 pytestmark = pytest.mark.usefixtures("shallow")
@@ -128,6 +128,28 @@ def test_it_resumes_bit_for_bit_from_augmented_views(config, tmp_path, monkeypat
     loop.train_and_evaluate(config, tmp_path / "cut")
     a, b = (jax.tree.leaves(state_of(config, tmp_path / run)) for run in ("whole", "cut"))
     assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_signal_while_the_features_are_computed_stops_the_run(
+    config, tmp_path, monkeypatch, capsys
+):
+    """A batch is finished and kept; the same command goes on from there."""
+    with config.unlocked():
+        config.eval.batch_size = 400
+    encode, encoded = trunk.encode, []
+
+    def signalled(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGTERM)
+        encoded.append(len(options["pixels"]))
+        return encode(*arguments, **options)
+
+    monkeypatch.setattr(trunk, "encode", signalled)
+    assert loop.train_and_evaluate(config, tmp_path / "run") is None
+    assert encoded == [400] and "SIGTERM: saved" in capsys.readouterr().out
+    monkeypatch.setattr(trunk, "encode", encode)
+    loop.train_and_evaluate(config, tmp_path / "run")
+    assert "400 are there" in capsys.readouterr().err
+    assert (tmp_path / "run" / "results.json").exists()
 
 
 def test_views_are_drawn_by_the_seed_and_take_turns(config, place):

@@ -30,8 +30,13 @@ from jaxhash.errors import UserError, first_line
 VALUES, UNFINISHED, ABOUT = "values.float16", "unfinished.float16", "about.json"
 NAME = re.compile(r".+-[0-9a-f]{12}")
 FORMAT = 1
-ROWS = 1_000  # of a checksum, and computed between two writes
+ROWS = 1_000  # of a checksum
+POLL = 1.0  # seconds between two looks at whether another run has ended
 ELSEWHERE = "give another folder with --config.data.features=PATH"
+
+
+class Stopped(Exception):
+    """The user wants the run to end; what is computed is kept."""
 
 
 class Entry(NamedTuple):
@@ -60,6 +65,8 @@ def obtain(
     key: Mapping[str, Any],
     shape: tuple[int, ...],
     compute: Callable[[int, int], np.ndarray],
+    at_once: int = ROWS,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> np.ndarray:
     """Returns the rows of an entry, which is filled where it is not there, or damaged.
 
@@ -73,11 +80,15 @@ def obtain(
       key: all that the values depend on, as JSON can hold it.
       shape: of the whole, [n ...].
       compute: (start, stop) -> float16 [stop - start, ...]; the same on every process.
+      at_once: rows that are computed between two writes.
+      stopped: asked before each of these, and while another run fills the entry, by all processes
+        at once: whether the user wants the run to end.
 
     Returns:
       float16 [n ...], mapped from the file, not to be written.
 
     Raises:
+      Stopped: the user does.
       UserError: the folder cannot be written or read.
     """
     text = json.dumps({"format": FORMAT, "shape": shape, **key}, sort_keys=True)
@@ -86,13 +97,12 @@ def obtain(
     primary = processes.is_primary()
     whole = bool(processes.agree(np.array(primary and _is_whole(folder, shape))))
     if not whole:
-        with contextlib.ExitStack() as stack:
-            if primary:
-                stack.enter_context(_claimed(place, folder))
-                whole = _is_whole(folder, shape, quiet=True)  # another run may have filled it
+        with _claimed(place, folder, primary, stopped):
+            # Another run may have filled it.
+            whole = primary and _is_whole(folder, shape, quiet=True)
             if not processes.agree(np.array(whole)):
                 with _written(folder):
-                    _fill(folder, title, shape, compute, primary)
+                    _fill(folder, title, shape, compute, at_once, stopped)
     processes.meet()
     try:
         return np.memmap(folder / VALUES, np.float16, "r", shape=shape)
@@ -103,10 +113,16 @@ def obtain(
 
 
 def _fill(
-    folder: Path, title: str, shape: tuple[int, ...], compute: Callable, primary: bool
+    folder: Path,
+    title: str,
+    shape: tuple[int, ...],
+    compute: Callable[[int, int], np.ndarray],
+    at_once: int,
+    stopped: Callable[[], bool],
 ) -> None:
-    path, row = folder / UNFINISHED, 2 * math.prod(shape[1:])
-    done = path.stat().st_size // row // ROWS * ROWS if primary and path.exists() else 0
+    """Computes what is not there yet, and makes an entry of it."""
+    path, row, primary = folder / UNFINISHED, 2 * math.prod(shape[1:]), processes.is_primary()
+    done = path.stat().st_size // row // at_once * at_once if primary and path.exists() else 0
     done = int(processes.agree(np.array(min(done, shape[0]))))
     if primary:
         rest = f"; {done:,} are there" if done else ""
@@ -117,8 +133,10 @@ def _fill(
     ):
         if file:
             file.truncate(done * row)
-        for start in range(done, shape[0], ROWS):
-            values = compute(start, min(start + ROWS, shape[0]))
+        for start in range(done, shape[0], at_once):
+            if stopped():
+                raise Stopped
+            values = compute(start, min(start + at_once, shape[0]))
             if file:
                 file.write(np.ascontiguousarray(values, np.float16).tobytes())
                 file.flush()
@@ -164,18 +182,31 @@ def _checksums(path: Path, row: int) -> list[int]:
 
 
 @contextlib.contextmanager
-def _claimed(place: Path, folder: Path) -> Iterator[None]:
+def _claimed(
+    place: Path, folder: Path, primary: bool, stopped: Callable[[], bool]
+) -> Iterator[None]:
     """Makes the folder of an entry, and holds it for one run at a time."""
+    told = False
+    with contextlib.ExitStack() as lock:
+        while not processes.agree(np.array(primary and _locked(place, folder, lock))):
+            if stopped():
+                raise Stopped
+            if primary and not told:
+                told = True
+                message = f"{folder}: waiting for another run that fills it"
+                print(message, file=sys.stderr, flush=True)
+            time.sleep(POLL)
+        yield
 
-    def waiting() -> None:
-        print(f"{folder}: waiting for another run that fills it", file=sys.stderr, flush=True)
 
+def _locked(place: Path, folder: Path, lock: contextlib.ExitStack) -> bool:
     with _written(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = contextlib.ExitStack()
-        lock.enter_context(locks.exclusive(place / f".{folder.name}.lock", waiting))
-    with lock:
-        yield
+        try:
+            lock.enter_context(locks.exclusive(place / f".{folder.name}.lock"))
+        except locks.InUse:
+            return False
+    return True
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from jaxhash.data import locks
 from jaxhash.data.features import cache
 from jaxhash.errors import UserError
 
@@ -48,6 +49,34 @@ def test_an_entry_is_computed_once(tmp_path, capfd):
     assert np.array_equal(obtain(tmp_path, second), VALUES) and not second.asked
     assert "2,500 of 2,500 (100%)" in capfd.readouterr().err
     assert obtain(tmp_path, second).dtype == np.float16
+
+
+def test_it_stops_between_two_writes_and_goes_on_from_there(tmp_path):
+    def twice():
+        return len(first.asked) == 2
+
+    first, second = Computed(), Computed()
+    key = {"weights": "weights"}
+    with pytest.raises(cache.Stopped):
+        cache.obtain(tmp_path, TITLE, key, SHAPE, first, at_once=400, stopped=twice)
+    assert first.asked == [0, 400] and cache.found(tmp_path)[0].rows is None
+    found = cache.obtain(tmp_path, TITLE, key, SHAPE, second, at_once=400)
+    assert second.asked == [800, 1_200, 1_600, 2_000, 2_400] and np.array_equal(found, VALUES)
+
+
+def test_it_stops_while_another_run_fills_the_entry(tmp_path, capfd):
+    obtain(tmp_path, Computed())
+    folder = entry(tmp_path)
+    (folder / cache.ABOUT).unlink()
+    with (
+        locks.exclusive(tmp_path / f".{folder.name}.lock"),
+        pytest.raises(cache.Stopped),
+    ):
+        asked = iter([False, True])
+        cache.obtain(
+            tmp_path, TITLE, {"weights": "weights"}, SHAPE, Computed(), stopped=lambda: next(asked)
+        )
+    assert capfd.readouterr().err.count("waiting for another run") == 1
 
 
 def test_another_key_is_another_entry(tmp_path):
