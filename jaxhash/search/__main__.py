@@ -1,33 +1,48 @@
 """Encode a collection of images, and search it.
 
-  python -m jaxhash.search index --workdir=runs/a --images=~/photos
+  python -m jaxhash.search index --workdir=runs/a --images=~/photos --images=~/scans
   python -m jaxhash.search index --workdir=runs/a --images=table.csv
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/train
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/cifar10_59k
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --k=20 --where label=cat
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --radius=2
   python -m jaxhash.search serve --workdir=runs/a --port=8000
+  python -m jaxhash.search list --workdir=runs/a
+  python -m jaxhash.search forget --workdir=runs/a --collection=photos
+  python -m jaxhash.search backup --workdir=runs/a --to=codes.backup
 
 The index is stored in the workdir, or where --index says: another folder, or a Milvus cluster as
-milvus://host:port/collection. A collection that is indexed again has only what is new or changed
-encoded.
+milvus://host:port/collection. Each folder, table or data set is a collection of the index; one that
+is indexed again has only what is new or changed encoded.
 """
 
 import argparse
+import importlib
 import os
 
 from absl import logging
 
 from jaxhash.cli import command_line
+from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
+COMMANDS = {  # and the module of each
+    "index": "index",
+    "query": "query",
+    "serve": "serve",
+    "list": "listing",
+    "forget": "forgetting",
+    "backup": "backup",
+    "restore": "restore",
+}
 
 
 def parser() -> argparse.ArgumentParser:
     """Describes the commands and their options."""
     form = argparse.RawDescriptionHelpFormatter
     top = command_line.Parser("python -m jaxhash.search", description=__doc__, formatter_class=form)
-    commands = top.add_subparsers(dest="command", required=True, metavar="index|query|serve")
+    metavar = "|".join(COMMANDS)
+    commands = top.add_subparsers(dest="command", required=True, metavar=metavar)
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
@@ -37,8 +52,28 @@ def parser() -> argparse.ArgumentParser:
 
     index = command("index", "Encode and store new and changed images.")
     places = "folder, table (.csv, .parquet) or tfds:NAME/SPLIT; of a protocol, the database"
-    index.add_argument("--images", required=True, help=places)
-    index.add_argument("--prune", action="store_true", help="delete items whose image is gone")
+    index.add_argument("--images", required=True, action="append", help=f"{places}; repeatable")
+    index.add_argument(
+        "--collection",
+        metavar="NAME",
+        help="of these images, by default that of the folder; one that the index has moves here",
+    )
+    index.add_argument(
+        "--exclude",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="leave out files and folders of this name, as in 'raw' or '*.gif', or paths; kept for "
+        "the next time; repeatable",
+    )
+    index.add_argument(
+        "--prune",
+        nargs="?",
+        const="some",
+        choices=("some", "all"),
+        help="delete items whose image is gone; all: also if they are more than a tenth",
+    )
+    index.add_argument("--force", action="store_true", help="encode what did not change, too")
     index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
     index.add_argument(
         "--workers", type=_natural, default=0, help="decoding processes; 0: one a core"
@@ -54,23 +89,51 @@ def parser() -> argparse.ArgumentParser:
         "--where", action="append", default=[], metavar="NAME=VALUE", help="only with this metadata"
     )
 
+    query.add_argument("--collection", metavar="NAME", help="only of this collection")
+    query.add_argument("--json", action="store_true", help="print JSON: code, and a list of hits")
+
     serve = command("serve", "Serve a web page to search with.")
-    serve.add_argument("--images", help="folder of the pictures; default: the one indexed last")
+    serve.add_argument(
+        "--images",
+        action="append",
+        default=[],
+        metavar="[NAME=]FOLDER",
+        help="where the pictures of a collection lie, if not where they were indexed",
+    )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
     serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
     serve.add_argument(
         "--token", default=os.environ.get(TOKEN), help=f"that clients must send; or ${TOKEN}"
     )
+
+    command("list", "Print the collections of the index.")
+
+    forget = command("forget", "Delete items from the index; files stay.")
+    forget.add_argument(
+        "--collection", metavar="NAME", help="all of it, or the ids or pattern in it"
+    )
+    forget.add_argument("--id", action="append", default=[], help="of an item; repeatable")
+    forget.add_argument(
+        "--pattern", action="append", default=[], help="of paths, as in '2019/*'; repeatable"
+    )
+
+    backup = command("backup", "Copy the index into one file, also while it is in use.")
+    backup.add_argument("--to", required=True, metavar="FILE", help="that does not exist yet")
+    restore = command("restore", "Put a copy made by backup in place of what the index holds.")
+    restore.add_argument("--from", dest="source", required=True, metavar="FILE", help="by backup")
     return top
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Runs the command that the arguments name."""
-    options = parser().parse_args(arguments)
+def main(arguments: list[str] | None = None) -> int | None:
+    """Runs the command that the arguments name; returns its exit code, None for 0."""
+    top = parser()
+    options = top.parse_args(arguments)
+    if options.command == "forget" and not (options.collection or options.id or options.pattern):
+        raise UserError("forget needs --collection, --id or --pattern")
     logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
-    from jaxhash.search import commands  # noqa: PLC0415  --help and mistyped options need no jax
-
-    getattr(commands, options.command)(options)
+    # Imported late: --help and mistyped options need no jax.
+    module = importlib.import_module(f"jaxhash.search.commands.{COMMANDS[options.command]}")
+    return module.run(options)
 
 
 def _natural(text: str) -> int:

@@ -19,6 +19,7 @@ from jaxhash.data import augment as augmentation
 from jaxhash.data.images import decoder
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
+from jaxhash.search.collection import catalog
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Item
 from jaxhash.search.service.app import create_app
@@ -29,6 +30,7 @@ from jaxhash.search.service.thumbnails import Pictures
 BITS, SIZE = 12, 16
 LIMITS = Limits(max_bytes=2**20, max_pixels=1_000_000)
 LABELS = ("cat", "dog")
+COLLECTION = "pictures"
 
 
 class Place(NamedTuple):
@@ -105,10 +107,13 @@ def place(folder, network, count):
         id = f"{label}/{i:02d}.png"
         picture(i).save(root / id)
         (code,) = network.codes([network.prepare(picture(i))])
-        items.append(Item(id, code, {"label": label}))
+        metadata = {"label": label, catalog.COLLECTION: COLLECTION}
+        items.append(Item(catalog.key(COLLECTION, id), code, metadata))
     index = open_index(folder / "index", BITS, "tiny")
-    index.add(items)
-    return Place(network, index, Pictures(folder / "added", root), folder)
+    if items:
+        catalog.write(index, catalog.Collection(COLLECTION, str(root)), None)
+        index.add(items)
+    return Place(network, index, Pictures(folder / "added"), folder)
 
 
 @contextlib.contextmanager

@@ -53,7 +53,9 @@ def checkpoint(folder, encoder, step):
 
 
 def search(name, run, **options):
-    main([name, f"--workdir={run}", *(f"--{n.replace('_', '-')}={v}" for n, v in options.items())])
+    return main(
+        [name, f"--workdir={run}", *(f"--{n.replace('_', '-')}={v}" for n, v in options.items())]
+    )
 
 
 def test_index_and_query(run, capsys):
@@ -62,8 +64,8 @@ def test_index_and_query(run, capsys):
     (pictures / "notes.txt").write_text("no picture")
     search("index", run, images=pictures)
     out = capsys.readouterr().out
-    assert "1 other files, no pictures: .txt 1\n" in out
-    assert "13 images in" in out and "12 new or changed" in out
+    assert "1 other files, no pictures: .txt 1, listed in" in out
+    assert "pictures: 13 images in" in out and "12 new or changed" in out
     assert "1 skipped, listed in" in out and "broken.jpg: " in out
     assert "the index holds 12 images" in out
     assert (run / "index/damaged.txt").read_text().startswith("broken.jpg\t")
@@ -79,10 +81,18 @@ def test_index_and_query(run, capsys):
     search("query", run, image=pictures / "cat/04.png", where="label=cow")
     assert capsys.readouterr().out == "nothing found\n"
     (pictures / "cat/04.png").unlink()
-    search("index", run, images=pictures)
+    assert search("index", run, images=pictures) == 0
     assert "1 gone from the collection, still in the index; --prune deletes: cat/04.png" in (
         capsys.readouterr().out
     )
+    for i in (0, 2):
+        (pictures / f"cat/{i:02d}.png").unlink()
+    assert search("index", run, images=pictures, prune="some") == 1
+    assert "3 gone from the collection, 25% of it, so still in the index; --prune=all deletes" in (
+        capsys.readouterr().out
+    )
+    assert search("index", run, images=pictures, prune="all") == 0
+    assert "3 gone from the collection, deleted from the index" in capsys.readouterr().out
 
 
 def test_codes_of_another_checkpoint_are_refused(run, tiny_encoder):
@@ -109,7 +119,7 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "arguments are required: index|query|serve"),
+        ([], "arguments are required: index|query|serve|list|forget|backup|restore"),
         (["find"], "invalid choice: 'find'"),
         (["index", "--images=a"], "arguments are required: --workdir"),
         (["index", "--workdir=/nowhere"], "arguments are required: --images"),
@@ -131,6 +141,10 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
         (["index", "--workdir=RUN", "--images=tfds:digit"], "did you mean digits?"),
         (["index", "--workdir=RUN", "--images=PICTURES", "--index=/dev/null/a"], "Not a directory"),
         (["serve", "--workdir=RUN"], "no index yet"),
+        (["list", "--workdir=RUN"], "no index yet"),
+        (["forget", "--workdir=RUN"], "forget needs --collection, --id or --pattern"),
+        (["index", "--workdir=RUN", "--images=PICTURES", "--collection=a/b"], "without /"),
+        (["index", "--workdir=RUN", "--images=PICTURES", "--collection=uploads"], "give another"),
     ],
 )
 def test_bad_input_is_one_line(run, arguments, message, monkeypatch):

@@ -1,37 +1,80 @@
 """Where images come from: a folder, a table, or a prepared TFDS data set."""
 
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from jaxhash.data.images import decoder, folders, layout, tables
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import prepared
-from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
+from jaxhash.search.collection.catalog import PREPARED
+from jaxhash.search.collection.origin import STAMP, Entry, Origin
 from jaxhash.search.index.interface import OWN
 
 
-def find(images: str, data_dir: str | None, seed: int = 0) -> Origin:
-    """Lists the images of a place.
+def resolve(images: str) -> str:
+    """Returns the place that `--images` names, as a collection keeps it.
 
     Args:
       images: a folder, a table (.csv or .parquet) with a column `path`, tfds:NAME, tfds:NAME/SPLIT,
         or tfds:NAME/PROTOCOL, which is the database of that protocol.
-      data_dir: where TFDS data sets lie.
-      seed: of the protocol's draw.
 
     Raises:
-      UserError: there is no such place, or it holds no image.
+      UserError: there is no such folder or table.
     """
-    if images.startswith(prepared.PREFIX):
-        return prepared.find(images, data_dir, seed)
+    if images.startswith(PREPARED):
+        return images.rstrip("/")
     place = Path(images).expanduser()
-    if place.is_dir():
-        return _folder(place.resolve())
-    if tables.is_table(place) and place.is_file():
-        return _table(place.resolve())
+    if place.is_dir() or (tables.is_table(place) and place.is_file()):
+        return str(place.resolve())
     reason = "a file" if place.is_file() else "no such folder"
     raise UserError(
-        f"--images={images}: {reason}; expected a folder, a table (.csv or .parquet) with a column "
-        f"'path', or {prepared.PREFIX}NAME/SPLIT"
+        f"--images={printable(images)}: {reason}; expected a folder, a table (.csv or .parquet) "
+        f"with a column 'path', or {PREPARED}NAME/SPLIT"
+    )
+
+
+def find(
+    place: str,
+    data_dir: str | None = None,
+    seed: int = 0,
+    exclude: Sequence[str] = (),
+    side: int = 224,
+) -> Origin:
+    """Lists the images of a place.
+
+    Args:
+      place: see `resolve`.
+      data_dir: where TFDS data sets lie.
+      seed: of the protocol's draw.
+      exclude: patterns of what is left out, see `is_excluded`.
+      side: height and width in pixels of the images of a data set that differ in size.
+
+    Raises:
+      UserError: it holds no image, or cannot be read.
+    """
+    if place.startswith(PREPARED):
+        origin = prepared.find(place, data_dir, seed, side)
+    elif tables.is_table(Path(place)) and Path(place).is_file():
+        origin = _table(Path(place))
+    else:
+        origin = _folder(Path(place))
+    excluded = {entry.path for entry in origin.entries if is_excluded(entry.path, exclude)}
+    entries = [entry for entry in origin.entries if entry.path not in excluded]
+    if not entries:
+        raise UserError(_nothing(origin, len(excluded)))
+    return origin._replace(entries=entries, excluded=sorted(excluded))
+
+
+def is_excluded(path: str, patterns: Sequence[str]) -> bool:
+    """Says whether a pattern fits a path: the whole of it, or the name of a file or folder in it.
+
+    >>> is_excluded("2024/raw/a.jpg", ["raw"]), is_excluded("2024/a.jpg", ["2024/*.png"])
+    (True, False)
+    """
+    parts = path.split("/")
+    return any(
+        fnmatchcase(text, pattern.rstrip("/")) for pattern in patterns for text in (path, *parts)
     )
 
 
@@ -40,27 +83,40 @@ def _folder(root: Path) -> Origin:
     listing = folders.walk(root)
     for name, reason in listing.unlisted:
         if not name:
-            raise UserError(f"--images={root}: the folder cannot be listed ({reason})")
+            raise UserError(
+                f"--images={printable(str(root))}: the folder cannot be listed ({reason})"
+            )
     found = layout.read(listing)
-    others = [file.name for file in listing.files if not file.picture]
-    origin = Origin(str(root), [], root, others=others, unlisted=listing.unlisted)
+    full = {folder for file in listing.files for folder in _above(file.name)}
+    origin = Origin(
+        str(root),
+        [],
+        others=[file.name for file in listing.files if not file.picture and not file.system],
+        system=[file.name for file in listing.files if file.system],
+        unlisted=listing.unlisted,
+        empty=[name for name in listing.folders if name not in full],
+    )
     for file in listing.files:
         if file.picture:
             label = found.label(file)
             metadata = {} if label is None else {"label": label}
-            origin.entries.append(_file(file.name, file.path, metadata, origin))
-    if not origin.entries:
-        unlisted = "".join(f"; {name} cannot be listed ({why})" for name, why in listing.unlisted)
-        raise UserError(
-            f"--images={root}: no images found ({len(others)} other files){unlisted}; expected "
-            f"pictures as {decoder.names()}"
-        )
+            origin.entries.append(_file(file.name, file.path, metadata))
     return origin
+
+
+def _above(name: str) -> list[str]:
+    """Lists the folders that a file lies in.
+
+    >>> _above("a/b/c.png")
+    ['a', 'a/b']
+    """
+    folders = name.split("/")[:-1]
+    return ["/".join(folders[: count + 1]) for count in range(len(folders))]
 
 
 def _table(path: Path) -> Origin:
     """Reads a table; paths are relative to its folder, other columns become metadata."""
-    origin = Origin(str(path), [], path.parent)
+    origin = Origin(str(path), [])
     for row in tables.read(path):
         reserved = [name for name in row.values if name.startswith(OWN)]
         if reserved:
@@ -68,16 +124,27 @@ def _table(path: Path) -> Origin:
                 f"{path}: column {reserved[0]!r} begins with {OWN!r}, which is reserved; rename it"
             )
         metadata = {name: value for name, value in row.values.items() if name and value}
-        origin.entries.append(_file(row.name, row.path, metadata, origin))
-    if not origin.entries:
-        raise UserError(f"--images={path}: no images found, the table is empty")
+        origin.entries.append(_file(row.name, row.path, metadata))
     return origin
 
 
-def _file(id: str, path: Path, metadata: dict[str, str], origin: Origin) -> Entry:
+def _file(path: str, file: Path, metadata: dict[str, str]) -> Entry:
     try:
-        status = path.stat()
+        status = file.stat()
         stamp = f"{status.st_size}-{status.st_mtime_ns}"
     except (OSError, ValueError):
         stamp = "none"  # decoding gives the reason
-    return Entry(id, {**metadata, FROM: origin.tag(), STAMP: stamp}, path)
+    return Entry(path, {**metadata, STAMP: stamp}, file)
+
+
+def _nothing(origin: Origin, excluded: int) -> str:
+    place, others = printable(origin.place), len(origin.others) + len(origin.system)
+    if excluded:
+        return f"--images={place}: --exclude leaves out all {excluded:,} images"
+    if tables.is_table(Path(origin.place)):
+        return f"--images={place}: no images found, the table is empty"
+    unlisted = "".join(f"; {name} cannot be listed ({why})" for name, why in origin.unlisted)
+    return (
+        f"--images={place}: no images found ({others:,} other files){unlisted}; expected pictures "
+        f"as {decoder.names()}"
+    )

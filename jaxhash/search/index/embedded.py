@@ -29,6 +29,7 @@ create table if not exists item (
     id text primary key, code blob not null, metadata text not null
 ) without rowid;
 create table if not exists change (number integer primary key autoincrement, id text not null);
+create table if not exists note (title text primary key, text text not null) without rowid;
 """
 
 
@@ -135,6 +136,27 @@ class Embedded:
             if where:
                 return len(self._matching(where))
             return self._db.execute("select count(*) from item").fetchone()[0]
+
+    def notes(self) -> dict[str, str]:
+        """Returns the notes on the index: texts by title."""
+        with self._transaction():
+            # An index of an earlier version has none.
+            query = "select count(*) from sqlite_master where type = 'table' and name = 'note'"
+            if not self._db.execute(query).fetchone()[0]:
+                return {}
+            return dict(self._db.execute("select title, text from note"))
+
+    def note(self, title: str, text: str | None, before: str | None) -> bool:
+        """Writes a note, or deletes it where `text` is None; False where it is not as `before`."""
+        with self._transaction("immediate"):
+            found = self._db.execute("select text from note where title = ?", [title]).fetchone()
+            if (found[0] if found else None) != before:
+                return False
+            if text is None:
+                self._db.execute("delete from note where title = ?", [title])
+            else:
+                self._db.execute("insert or replace into note values (?, ?)", [title, text])
+        return True
 
     def close(self) -> None:
         """Closes the file."""

@@ -9,6 +9,18 @@ from jaxhash.search.index.interface import Index
 MILVUS = re.compile(r"milvus://(?P<host>[^/]+:\d+)/(?P<collection>[A-Za-z_][A-Za-z0-9_]{0,254})")
 
 
+SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+
+
+def is_folder(address: str | Path) -> bool:
+    """Says whether an address is that of a folder.
+
+    >>> is_folder("runs/a/index"), is_folder("milvus://localhost:19530/photos")
+    (True, False)
+    """
+    return not SCHEME.match(str(address))
+
+
 def open_index(address: str | Path, bits: int, model: str, create: bool = True) -> Index:
     """Opens an index, or creates an empty one.
 
@@ -22,7 +34,7 @@ def open_index(address: str | Path, bits: int, model: str, create: bool = True) 
       UserError: the address has no known form, the engine is not installed or does not respond,
         there is no index and `create` is false, or it holds codes of other bits or another model.
     """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", str(address))
+    scheme = SCHEME.match(str(address))
     if not scheme:
         from jaxhash.search.index.embedded import Embedded  # noqa: PLC0415  engines are extras
 

@@ -7,14 +7,15 @@ import numpy as np
 
 from jaxhash.errors import UserError
 
-ID_LENGTH = 512
+NAME_LENGTH, PATH_LENGTH = 64, 512  # most characters of a collection's name, and of a path in it
+ID_LENGTH = NAME_LENGTH + 1 + PATH_LENGTH
 OWN = "_"  # first letter of names of metadata that are reserved for this package
 
 
 class Item(NamedTuple):
     """One image of a collection.
 
-    id: its name, unique in the index, of 1 to 512 characters.
+    id: its name, unique in the index, of 1 to 577 characters.
     code: uint8 [ceil(k/8)], bits packed most significant first.
     metadata: values by names, which are not empty, for example {"label": "cat"}; for filters.
     """
@@ -73,6 +74,17 @@ class Index(Protocol):
     def count(self, where: Mapping[str, str] | None = None) -> int:
         """Counts items."""
 
+    def notes(self) -> dict[str, str]:
+        """Returns the notes on the index: texts by title."""
+
+    def note(self, title: str, text: str | None, before: str | None) -> bool:
+        """Writes a note, or deletes it where `text` is None.
+
+        Returns:
+          False, and nothing happens, where the note is not as it was `before`, None where there was
+          none. (Of Milvus: two clients that write the same note at once may both get True.)
+        """
+
     def close(self) -> None:
         """Closes files and connections."""
 
@@ -128,9 +140,9 @@ def checked_queries(codes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def possible(id: str) -> bool:
-    """Returns whether a text can be an id: 1 to 512 characters, valid Unicode, no null.
+    """Returns whether a text can be an id: 1 to 577 characters, valid Unicode, no null.
 
-    >>> possible("2024/cat.jpg"), possible(""), possible("a" * 513)
+    >>> possible("2024/cat.jpg"), possible(""), possible("a" * 578)
     (True, False, False)
     """
     return 0 < len(id) <= ID_LENGTH and "\0" not in id and _texts(id)

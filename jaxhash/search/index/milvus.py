@@ -23,6 +23,7 @@ from jaxhash.search.index.interface import (
 
 TOKEN = "JAXHASH_MILVUS_TOKEN"  # environment variable with user:password or an API key
 MAX_HITS = 16_384  # of Milvus, for one query
+NOTES = "_notes"  # after the name of a collection, that of the one with its notes
 SPARE = 64  # further neighbours that are searched, to find the end of ties at the k-th distance
 ROWS = 5_000  # in one call, of at most 64 MiB
 CONNECT_SECONDS, CALL_SECONDS = 5, 20
@@ -138,6 +139,42 @@ class Milvus:
         """Counts items."""
         rows = self._read("query", filter=_filter(where), output_fields=["count(*)"])
         return rows[0]["count(*)"]
+
+    def notes(self) -> dict[str, str]:
+        """Returns the notes on the index: texts by title."""
+        with self._one_line():
+            if not self._client.has_collection(self._collection + NOTES):
+                return {}
+            rows = self._client.query(
+                self._collection + NOTES,
+                filter='title != ""',
+                output_fields=["title", "text"],
+                consistency_level="Strong",
+                timeout=CALL_SECONDS,
+            )
+        return {row["title"]: row["text"] for row in rows}
+
+    def note(self, title: str, text: str | None, before: str | None) -> bool:
+        """Writes a note, or deletes it where `text` is None; False where it is not as `before`."""
+        if self.notes().get(title) != before:
+            return False
+        name, kinds = self._collection + NOTES, _pymilvus().DataType
+        with self._one_line():
+            if not self._client.has_collection(name):
+                schema = self._client.create_schema(auto_id=False)
+                schema.add_field("title", kinds.VARCHAR, is_primary=True, max_length=512)
+                schema.add_field("text", kinds.VARCHAR, max_length=65_535)
+                schema.add_field("code", kinds.BINARY_VECTOR, dim=8)  # Milvus requires a vector
+                scan = self._client.prepare_index_params()
+                scan.add_index("code", index_type="BIN_FLAT", metric_type="HAMMING")
+                self._client.create_collection(name, schema=schema, index_params=scan)
+            if text is None:
+                matching = f"title == {_quoted(title)}"
+                self._client.delete(name, filter=matching, timeout=CALL_SECONDS)
+            else:
+                row = {"title": title, "text": text, "code": b"\0"}
+                self._client.upsert(name, data=[row], timeout=CALL_SECONDS)
+        return True
 
     def close(self) -> None:
         """Closes the connection."""

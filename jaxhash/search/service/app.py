@@ -22,7 +22,7 @@ from jaxhash.search.service.network import Network
 from jaxhash.search.service.routes import router
 from jaxhash.search.service.schemas import Health, Problem, problems
 from jaxhash.search.service.searcher import Searcher
-from jaxhash.search.service.thumbnails import Pictures
+from jaxhash.search.service.thumbnails import NotShown, Pictures
 from jaxhash.search.service.uploads import Refused
 
 LOG = logging.getLogger(__name__)
@@ -102,6 +102,10 @@ def _answer_failures(app: FastAPI) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> JSONResponse:
         return JSONResponse({"detail": str(error)}, error.status)
+
+    @app.exception_handler(NotShown)
+    async def not_shown(_: Request, error: NotShown) -> JSONResponse:
+        return JSONResponse({"detail": str(error)}, 404)
 
     @app.exception_handler(Busy)
     async def busy(_: Request, error: Busy) -> JSONResponse:

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, File, HTTPException, Query, Request, UploadFile
 
 from jaxhash.data.images import decoder
+from jaxhash.search.collection.catalog import COLLECTION
 from jaxhash.search.index.interface import ID_LENGTH
 from jaxhash.search.service.searcher import Query as Asked
 from jaxhash.search.service.searcher import Searcher
@@ -22,12 +23,14 @@ def filters(
     where: Annotated[
         list[str], Query(description="name=value of metadata; of several, all must hold.")
     ] = [],  # noqa: B006  FastAPI copies it
+    collection: Annotated[str | None, Query(description="Only of this collection.")] = None,
 ) -> dict[str, str]:
-    """Parses the parameter `where`."""
+    """Parses the parameters `where` and `collection`."""
     pairs = [pair.partition("=") for pair in where]
     if not all(name and equals for name, equals, _ in pairs):
         raise HTTPException(422, "where: expected name=value")
-    return {name: value for name, _, value in pairs}
+    own = {} if collection is None else {COLLECTION: collection}
+    return {name: value for name, _, value in pairs} | own
 
 
 Work = Annotated[Searcher, Depends(searcher)]

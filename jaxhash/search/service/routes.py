@@ -7,7 +7,16 @@ from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi.responses import Response
 from pydantic import Json
 
-from jaxhash.search.index.interface import ID_LENGTH, OWN, Index, Item, possible, shown
+from jaxhash.search.collection.catalog import UPLOADS, Collection
+from jaxhash.search.collection.named import Named
+from jaxhash.search.index.interface import (
+    ID_LENGTH,
+    OWN,
+    PATH_LENGTH,
+    Item,
+    possible,
+    shown,
+)
 from jaxhash.search.service import schemas
 from jaxhash.search.service.parameters import MAX_HITS, Id, Upload, Wanted, Where, Work
 from jaxhash.search.service.schemas import PICTURES, problems
@@ -17,6 +26,7 @@ from jaxhash.search.service.thumbnails import encoded
 
 LOOKS, SAMPLE = 50, 20  # `about` reads metadata at 50 places of the index, 20 items at each
 LAST = "\U0010ffff"  # sorts after all names of files
+NO_SUCH = "there is no picture of this id"
 NAMES = 16  # names in the metadata of an added picture
 
 router = APIRouter(prefix="/api")
@@ -31,6 +41,7 @@ async def about(work: Work) -> schemas.About:
         model=work.index.model,
         bits=work.index.bits,
         images=count,
+        collections=await work.on_index(lambda: [*work.index.collections()]),
         attention=bool(work.network.nodes),
         metadata={name: sorted(values)[:LOOKS] for name, values in sorted(found.items())},
         max_bytes=work.limits.max_bytes,
@@ -72,30 +83,34 @@ async def add(
     work: Work,
     id: Annotated[
         str | None,
-        Form(min_length=1, max_length=ID_LENGTH, description="Default: derived from the content."),
+        Form(
+            min_length=1,
+            max_length=PATH_LENGTH,
+            description="Its path in the collection `uploads`. Default: derived from the content.",
+        ),
     ] = None,
     metadata: Annotated[
         Json[dict[str, str]] | None,
         Form(max_length=4096, description="A JSON object whose values are strings."),
     ] = None,
 ) -> schemas.Item:
-    """Adds a picture to the collection, or replaces the one of this id."""
+    """Adds a picture to the collection `uploads`, or replaces the one of this id there."""
     metadata = metadata or {}
     if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
         raise HTTPException(422, f"metadata: expected at most {NAMES} names, none with {OWN} first")
     picture, prepared = await work.decode(image.file)
     if id is None:
         id = f"added-{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}"
-    if not possible(id):
+    path = id.removeprefix(f"{UPLOADS}/")
+    if not possible(path):
         raise HTTPException(422, "id: expected text without null characters")
-    item = Item(id, await work.code(prepared), metadata)
+    code = await work.code(prepared)
 
-    def keep() -> None:
-        work.pictures.add(id, picture)
-        work.index.add([item])
+    def keep() -> Item:
+        work.pictures.add(path, picture)
+        return work.index.add(path, code, metadata)
 
-    await work.on_index(keep)
-    return schemas.Item.of(item)
+    return schemas.Item.of(await work.on_index(keep))
 
 
 @router.get("/item", responses=problems(404))
@@ -106,16 +121,16 @@ async def item(id: Id, work: Work) -> schemas.Item:
 
 @router.delete("/item", responses=problems(404))
 async def delete(id: Id, work: Work) -> schemas.Deleted:
-    """Deletes a picture from the collection; a file of the indexed folder is not deleted."""
+    """Deletes a picture from the index; a file of an indexed folder is not deleted."""
 
-    def forget() -> int:
-        count = work.index.delete([id])
-        if count:
-            work.pictures.delete(id)
-        return count
+    def forget() -> bool:
+        place = work.index.delete(id)
+        if place is not None and place[0].name in (UPLOADS, ""):
+            work.pictures.delete(place[1])
+        return place is not None
 
     if not await work.on_index(forget):
-        raise HTTPException(404, "there is no picture of this id")
+        raise HTTPException(404, NO_SUCH)
     return schemas.Deleted(deleted=1)
 
 
@@ -124,11 +139,8 @@ async def picture(
     id: Id, work: Work, side: Annotated[int, Query(ge=16, le=1024)] = 256
 ) -> Response:
     """Returns a picture of the collection, reduced to fit a square of `side` pixels."""
-    await _item(work, id)
-    found = await work.on_pictures(work.pictures.thumbnail, id, side)
-    if found is None:
-        raise HTTPException(404, "the picture itself is not there any more")
-    data, kind = found
+    place = await _place(work, id)
+    data, kind = await work.on_pictures(work.pictures.thumbnail, *place, side)
     return Response(data, media_type=kind, headers={"cache-control": "private, max-age=300"})
 
 
@@ -145,10 +157,7 @@ async def attention(image: Upload, work: Work) -> Response:
 async def attention_of(id: Id, work: Work) -> Response:
     """Returns the attention map of a picture of the collection: a PNG to be laid over it."""
     _check_attention(work)
-    await _item(work, id)
-    found = await work.on_pictures(work.pictures.read, id)
-    if found is None:
-        raise HTTPException(404, "the picture itself is not there any more")
+    found = await work.on_pictures(work.pictures.read, *await _place(work, id))
     return await _overlay(work, found, await work.on_pictures(work.network.prepare, found))
 
 
@@ -157,7 +166,14 @@ def _check_attention(work: Searcher) -> None:
         raise HTTPException(404, "this network has no attention maps")
 
 
-def _sample(index: Index) -> dict[str, set[str]]:
+async def _place(work: Searcher, id: str) -> tuple[Collection, str]:
+    place = await work.on_index(work.index.locate, id)
+    if place is None:
+        raise HTTPException(404, NO_SUCH)
+    return place
+
+
+def _sample(index: Named) -> dict[str, set[str]]:
     """Reads some metadata; of ids that are paths, from each of the first folders."""
     found: dict[str, set[str]] = {}
     after = ""
@@ -186,5 +202,5 @@ async def _find(work: Searcher, query: Asked) -> schemas.Found:
 async def _item(work: Searcher, id: str) -> Item:
     (found,) = await work.on_index(work.index.get, [id])
     if found is None:
-        raise HTTPException(404, "there is no picture of this id")
+        raise HTTPException(404, NO_SUCH)
     return found

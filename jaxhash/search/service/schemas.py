@@ -57,6 +57,7 @@ class About(BaseModel):
     model: str
     bits: int
     images: int
+    collections: list[str] = Field(description="Names, in order.")
     attention: bool = Field(description="Whether the network has attention maps.")
     metadata: dict[str, list[str]] = Field(description="Names of metadata, and some values.")
     max_bytes: int

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, TypeVar
 import numpy as np
 from PIL import Image
 
+from jaxhash.search.collection.named import Named
 from jaxhash.search.index.interface import Hit, Index
 from jaxhash.search.service import uploads
 from jaxhash.search.service.batching import Batcher
@@ -42,7 +43,7 @@ class Searcher:
 
     Attributes:
       network: encodes.
-      index: only to be used through `on_index`.
+      index: with the names that people see; only to be used through `on_index`.
       pictures: of the index.
       limits: of requests.
     """
@@ -51,7 +52,7 @@ class Searcher:
         self, network: Network, index: Index, pictures: Pictures, limits: Limits, metrics: Metrics
     ):
         """Nothing runs before `run`."""
-        self.network, self.index, self.pictures = network, index, pictures
+        self.network, self.index, self.pictures = network, Named(index), pictures
         self.limits, self._metrics = limits, metrics
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "decode")
         self._on_device = ThreadPoolExecutor(1, "network")

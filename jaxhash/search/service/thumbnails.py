@@ -1,89 +1,143 @@
-"""The pictures of an index, by id: those of a folder, and those added through the service."""
+"""The pictures of the items of an index, from where their collections lie."""
 
-import contextlib
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
-from jaxhash.data.images import decoder
+from jaxhash.data.images import decoder, tables
+from jaxhash.errors import UserError
+from jaxhash.search.collection.catalog import PREPARED, UPLOADS, Collection
+from jaxhash.search.collection.prepared import PreparedPixels
 
 SMALL = 128  # pixels; a picture no larger is sent as PNG, without loss
 KEPT_SIDE = 2048  # pixels; an added picture is reduced to this
+GONE = "the picture itself is not there any more"
+
+
+class NotShown(Exception):
+    """The picture of an item cannot be shown; the message is one line, without paths."""
 
 
 class Pictures:
-    """Finds the picture of an item.
+    """Finds the picture of an item by its collection, and its path there.
 
-    Ids are names, not paths. The picture of an item is the file of that name in the folder that was
-    indexed, provided that it lies there: neither `..`, nor an absolute path, nor a symbolic link
-    leads out of it. An added picture is kept in a file named by the hash of its id.
+    In a folder it is the file of that path below it; in a table the file that the table names; in a
+    data set the image of that id. An added picture is kept in a file named by the hash of its path.
     """
 
     def __init__(
-        self, added: Path, root: Path | None = None, pixels: Mapping[str, np.ndarray] | None = None
+        self,
+        added: Path,
+        places: Mapping[str, str] | None = None,
+        earlier: Path | None = None,
     ):
         """Names the folders; `added` is created when it is first needed.
 
         Args:
           added: where pictures added through the service are kept.
-          root: the folder that was indexed, if there is one.
-          pixels: of a data set that was indexed instead: uint8 [h w c] by id.
+          places: folders of collections by name, in place of those that the index knows.
+          earlier: where an earlier version kept added pictures.
         """
-        self._pixels = {} if pixels is None else pixels
-        self._added = added
-        self._root = None if root is None else root.expanduser().resolve()
+        self._added, self._places, self._earlier = added, dict(places or {}), earlier
+        self._data_sets: dict[str, PreparedPixels] = {}
+        self._lock = threading.Lock()
 
-    def read(self, id: str) -> Image.Image | None:
-        """Decodes the picture of an item; None where there is none that can be read."""
-        for path in (self._kept(id), self._indexed(id)):
-            if path is not None:
-                with contextlib.suppress(OSError, decoder.Unreadable):
-                    return decoder.read(path)
-        pixels = self._pixels.get(id)
-        return None if pixels is None else Image.fromarray(pixels.squeeze())
+    def place(self, collection: Collection) -> str | None:
+        """Returns where the pictures of a collection are looked for; None if that is not known."""
+        return self._places.get(collection.name, collection.place)
 
-    def thumbnail(self, id: str, side: int) -> tuple[bytes, str] | None:
+    def read(self, collection: Collection, path: str) -> Image.Image:
+        """Decodes the picture of an item; raises NotShown."""
+        place = self.place(collection)
+        if place is not None and place.startswith(PREPARED):
+            return self._prepared(place, collection.data_dir, path)
+        if collection.name == UPLOADS or (place is None and self._kept(path).exists()):
+            file = self._kept(path)
+        elif place is None:
+            raise NotShown(
+                f"where the pictures of the collection {collection.name} lie is not known; index "
+                "it again, or name their folder to serve, with --images"
+            )
+        else:
+            file = _file(Path(place), path)
+        try:
+            return decoder.read(file)
+        except decoder.Unreadable as error:
+            raise NotShown(str(error)) from None
+        except (FileNotFoundError, NotADirectoryError):
+            if place is not None and not os.path.exists(place):
+                raise NotShown(
+                    f"the pictures of the collection {collection.name} are not there; the disk may "
+                    "not be mounted, or they were moved: index them again where they are now"
+                ) from None
+            raise NotShown(GONE) from None
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise NotShown(f"the picture cannot be read ({reason})") from None
+
+    def thumbnail(self, collection: Collection, path: str, side: int) -> tuple[bytes, str]:
         """Reduces the picture of an item to at most `side` pixels in width and height.
 
         Returns:
-          the encoded file and its media type; None where there is no picture.
+          the encoded file and its media type.
+
+        Raises:
+          NotShown: there is no picture, or it cannot be read.
         """
-        image = self.read(id)
-        if image is None:
-            return None
+        image = self.read(collection, path)
         image.thumbnail((side, side))
         return encoded(image)
 
-    def add(self, id: str, image: Image.Image) -> None:
+    def add(self, path: str, image: Image.Image) -> None:
         """Keeps a picture, reduced to 2048 pixels; encoded again, without metadata."""
         self._added.mkdir(parents=True, exist_ok=True)
         image = image.copy()
         image.thumbnail((KEPT_SIDE, KEPT_SIDE))
-        path = self._kept(id)
-        unfinished = path.with_suffix(".unfinished")
+        file = _named(self._added, path)
+        unfinished = file.with_suffix(".unfinished")
         unfinished.write_bytes(encoded(image)[0])
-        os.replace(unfinished, path)
+        os.replace(unfinished, file)
 
-    def delete(self, id: str) -> None:
-        """Deletes an added picture; files of the indexed folder are never deleted."""
-        self._kept(id).unlink(missing_ok=True)
+    def delete(self, path: str) -> None:
+        """Deletes an added picture."""
+        self._kept(path).unlink(missing_ok=True)
 
-    def _kept(self, id: str) -> Path:
-        return self._added / f"{hashlib.sha256(id.encode()).hexdigest()}.picture"
+    def _kept(self, path: str) -> Path:
+        file = _named(self._added, path)
+        if self._earlier is not None and not file.exists():
+            earlier = _named(self._earlier, path)
+            return earlier if earlier.exists() else file
+        return file
 
-    def _indexed(self, id: str) -> Path | None:
-        if self._root is None:
-            return None
-        try:
-            path = (self._root / id).resolve()
-            return path if path.is_relative_to(self._root) and path.is_file() else None
-        except (OSError, ValueError, RuntimeError):  # too long, a null byte, a loop of links
-            return None
+    def _prepared(self, place: str, data_dir: str | None, path: str) -> Image.Image:
+        with self._lock:
+            try:
+                if place not in self._data_sets:
+                    self._data_sets[place] = PreparedPixels(place, data_dir)
+                pixels = self._data_sets[place].get(path)
+            except UserError as error:
+                raise NotShown(f"the data set cannot be read: {error}") from None
+        if pixels is None:
+            raise NotShown(GONE)
+        return Image.fromarray(pixels.squeeze())
+
+
+def _file(place: Path, path: str) -> Path:
+    """Finds the file of a path in a folder, or in a table."""
+    if tables.is_table(place) and not place.is_dir():
+        return tables.locate(place.parent, path)
+    if os.path.isabs(path) or ".." in path.split("/"):
+        raise NotShown("the picture lies outside the folder of its collection")
+    return place / path
+
+
+def _named(folder: Path, path: str) -> Path:
+    return folder / f"{hashlib.sha256(path.encode()).hexdigest()}.picture"
 
 
 def encoded(image: Image.Image) -> tuple[bytes, str]:

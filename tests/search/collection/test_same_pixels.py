@@ -10,6 +10,7 @@ from jaxhash.data import datasets
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.batches import compiled
 from jaxhash.search.collection import sources
+from jaxhash.search.collection.catalog import Collection
 from jaxhash.search.service import uploads
 from jaxhash.search.service.thumbnails import Pictures
 from tests.data.images import files
@@ -55,12 +56,12 @@ def test_training_and_search_see_the_same(folder, home, name, place, channels, m
     described = datasets.DataSet(**{**vars(dataset), "contents": with_channels})
     monkeypatch.setattr(datasets, "describe", lambda _: described)
     pool = datasets.load(name, str(folder / place), side=small.SIZE)
-    origin = sources.find(str(folder / place), None)
-    assert sorted(pool.ids) == sorted(entry.id for entry in origin.entries)
+    origin = sources.find(str(folder / place))
+    assert sorted(pool.ids) == sorted(entry.path for entry in origin.entries)
     assert len(pool.ids) == len(list(contents()))
     searched = dict(
         zip(
-            [entry.id for entry in origin.entries],
+            [entry.path for entry in origin.entries],
             origin.read(origin.entries, small.SIZE, channels, workers=0),
             strict=True,
         )
@@ -73,10 +74,14 @@ def test_training_and_search_see_the_same(folder, home, name, place, channels, m
 
 
 def test_uploads_the_service_and_attention_maps_see_the_same(folder, tmp_path):
-    network, pictures = small.tiny_network(), Pictures(tmp_path / "added", folder)
-    origin = sources.find(str(folder), None)
+    network, pictures = small.tiny_network(), Pictures(tmp_path / "added")
+    origin, collection = sources.find(str(folder)), Collection("pictures", str(folder))
     searched = origin.read(origin.entries, small.SIZE, 3, workers=0)
     for entry, pixels in zip(origin.entries, searched, strict=True):
-        upload = uploads.read(io.BytesIO(entry.place.read_bytes()))
-        for image in (upload, pictures.read(entry.id), attention_maps._read(entry.place)):
-            assert np.array_equal(network.prepare(image), pixels), entry.id
+        upload = uploads.read(io.BytesIO(entry.file.read_bytes()))
+        for image in (
+            upload,
+            pictures.read(collection, entry.path),
+            attention_maps._read(entry.file),
+        ):
+            assert np.array_equal(network.prepare(image), pixels), entry.path

@@ -1,6 +1,7 @@
 """The service: what it finds, adds, deletes, lists and shows; its limits and its guard."""
 
 import asyncio
+import functools
 import io
 import json
 
@@ -10,10 +11,11 @@ from PIL import Image
 
 from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
+from jaxhash.search.collection import catalog
+from jaxhash.search.collection.named import Named
 from jaxhash.search.service.access import Access
 from jaxhash.search.service.middleware import Limits
 from jaxhash.search.service.server import check_access, serve
-from jaxhash.search.service.thumbnails import Pictures
 from tests.search import small
 from tests.search.small import picture, saved
 
@@ -48,15 +50,15 @@ def test_an_upload_finds_itself_first_and_then_what_is_near(client, place):
     assert hits[0]["code"] == found["code"] and hits[0]["metadata"] == {"label": "dog"}
     assert len(hits) == found["total"] == 5
     code = np.frombuffer(bytes.fromhex(found["code"]), np.uint8)
-    (expected,) = place.index.nearest(code[None], 5)
+    (expected,) = Named(place.index).nearest(code[None], 5)
     assert [(hit["id"], hit["distance"]) for hit in hits] == [
         (hit.item.id, hit.distance) for hit in expected
     ]
 
 
 def test_a_radius_and_a_filter(client, place):
-    item = place.index.get([FIRST])[0]
-    (expected,) = place.index.within(item.code[None], 4, {"label": "cat"})
+    item = place.index.get([f"pictures/{FIRST}"])[0]
+    (expected,) = Named(place.index).within(item.code[None], 4, {"label": "cat"})
     found = client.get("/api/similar", params={"id": FIRST, "radius": 4, "where": "label=cat"})
     assert ids(found) == [hit.item.id for hit in expected]
     assert set(ids(search(client, picture(1), radius=12, where="label=cat"))) == set(CATS)
@@ -107,7 +109,9 @@ def test_a_picture_is_added_found_shown_and_deleted(client, place):
     data = {"id": "my cat", "metadata": json.dumps({"label": "new"})}
     added = client.post("/api/items", files=upload(picture(40, (300, 200))), data=data)
     assert added.status_code == 201 and added.json()["metadata"] == {"label": "new"}
-    assert ids(search(client, picture(40, (300, 200)), radius=0, where="label=new")) == ["my cat"]
+    assert added.json()["id"] == "uploads/my cat"
+    found = search(client, picture(40, (300, 200)), radius=0, where="label=new")
+    assert ids(found) == ["uploads/my cat"]
     shown = client.get("/api/picture", params={"id": "my cat", "side": 64})
     assert Image.open(io.BytesIO(shown.content)).size == (64, 43)
     assert client.delete("/api/item", params={"id": "my cat"}).json() == {"deleted": 1}
@@ -119,7 +123,7 @@ def test_a_picture_is_added_found_shown_and_deleted(client, place):
 
 def test_without_an_id_the_content_names_it(client):
     first, second = (client.post("/api/items", files=upload(picture(50))).json() for _ in "ab")
-    assert first == second and first["id"].startswith("added-")
+    assert first == second and first["id"].startswith("uploads/added-")
     assert client.get("/api/about").json()["images"] == 13
 
 
@@ -140,24 +144,41 @@ def test_what_cannot_be_added_is_refused(client, place, data, said):
     assert place.index.count() == 12
 
 
+def test_an_upload_of_a_files_name_is_another_item(client, place):
+    """And is shown under a name of its own; so is the file again."""
+    file = client.get("/api/picture", params={"id": FIRST}).content
+    added = client.post("/api/items", files=upload(picture(41)), data={"id": FIRST}).json()
+    again = client.post("/api/items", files=upload(picture(41)), data={"id": added["id"]}).json()
+    assert added == again and added["id"] == f"uploads/{FIRST}"
+    assert client.get("/api/about").json()["collections"] == ["pictures", "uploads"]
+    for name in (f"pictures/{FIRST}", "cat/02.png"):  # a path that one collection alone has
+        assert client.get("/api/item", params={"id": name}).status_code == 200
+    refused(client.get("/api/item", params={"id": FIRST}), 404)  # either of two
+    assert client.get("/api/picture", params={"id": f"pictures/{FIRST}"}).content == file
+    assert client.get("/api/picture", params={"id": added["id"]}).content != file
+    both = search(client, picture(0), radius=12, collection="uploads")
+    assert ids(both) == [added["id"]]
+    client.delete("/api/item", params={"id": added["id"]})
+    assert client.get("/api/picture", params={"id": f"pictures/{FIRST}"}).content == file
+
+
 def test_deleting_leaves_the_indexed_folder_alone(client, place):
     client.delete("/api/item", params={"id": FIRST})
     assert (place.folder / "pictures" / FIRST).exists() and place.index.count() == 11
     refused(client.get("/api/similar", params={"id": FIRST}), 404, "no picture of this id")
 
 
-@pytest.mark.parametrize(
-    "path", ["../secret.png", "/etc/passwd", "cat/../../secret.png", "link.png"]
-)
+@pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "cat/../../secret.png"])
 def test_no_id_leads_out_of_the_folder(place, path):
     """Even were it in the index, as nobody can make it but with a picture of one's own."""
     picture(0).save(place.folder / "secret.png")
-    (place.folder / "pictures" / "link.png").symlink_to(place.folder / "secret.png")
-    item = place.index.get([FIRST])[0]
-    place.index.add([item._replace(id=path), item._replace(id=str(place.folder / "secret.png"))])
+    item = place.index.get([f"pictures/{FIRST}"])[0]
+    added = [item._replace(id=f"pictures/{id}") for id in (path, f"{place.folder}/secret.png")]
+    place.index.add(added)
     with place.client() as client:
-        refused(client.get("/api/picture", params={"id": path}), 404)
-        refused(client.get("/api/picture", params={"id": str(place.folder / "secret.png")}), 404)
+        answer = client.get("/api/picture", params={"id": path})
+        refused(answer, 404, "lies outside the folder of its collection")
+        refused(client.get("/api/picture", params={"id": f"{place.folder}/secret.png"}), 404)
         assert client.get("/api/picture", params={"id": FIRST}).status_code == 200
         assert client.get(f"/{path}").status_code == 404
         assert client.get("/..%2f..%2fsetup.cfg").status_code == 404
@@ -259,7 +280,30 @@ def test_pictures_that_are_gone_are_said_to_be(client, place):
     (place.folder / "pictures" / FIRST).unlink()
     refused(client.get("/api/picture", params={"id": FIRST}), 404, "not there any more")
     refused(client.get("/api/attention", params={"id": FIRST}), 404, "not there any more")
-    assert Pictures(place.folder / "added").read(FIRST) is None
+
+
+def test_a_picture_that_cannot_be_shown_is_not_called_gone(client, place, monkeypatch):
+    file = place.folder / "pictures" / FIRST
+    file.write_bytes(saved(picture(0))[:200])
+    refused(client.get("/api/picture", params={"id": FIRST}), 404, "the picture is damaged")
+    picture(0).save(file)
+    with monkeypatch.context() as patched:
+        patched.setattr(decoder, "read", functools.partial(decoder.read, max_pixels=100))
+        refused(client.get("/api/picture", params={"id": FIRST}), 404, "at most 0.0001 megapixels")
+    (place.folder / "pictures").rename(place.folder / "moved")
+    answer = client.get("/api/picture", params={"id": FIRST})
+    refused(answer, 404, "the pictures of the collection pictures are not there")
+    unknown = catalog.Collection("pictures")
+    catalog.write(place.index, unknown, catalog.read(place.index)["pictures"])
+    answer = client.get("/api/picture", params={"id": FIRST})
+    refused(answer, 404, "where the pictures of the collection pictures lie is not known")
+
+
+def test_linked_files_and_folders_are_shown(client, place):
+    moved = place.folder / "elsewhere"
+    (place.folder / "pictures" / "cat").rename(moved)
+    (place.folder / "pictures" / "cat").symlink_to(moved)
+    assert client.get("/api/picture", params={"id": FIRST}).status_code == 200
 
 
 def test_every_picture_that_is_indexed_is_shown(client, place):

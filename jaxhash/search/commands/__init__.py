@@ -1,0 +1,1 @@
+"""The commands of image search, one file each."""
