@@ -87,7 +87,12 @@ def test_two_indexes_of_one_run_show_their_own_pictures(run, served):
 
 def test_folders_with_files_of_the_same_names_are_two_collections(run, served, capsys):
     a, b = run.parent / "A", run.parent / "B"
-    assert main(["index", f"--workdir={run}", f"--images={a}", f"--images={b}"]) == 0
+    (a / "x.png").write_text("no picture")
+    (b / "x.txt").write_text("no picture")
+    given = [f"--images={place}" for place in (a, b, a)]
+    assert main(["index", f"--workdir={run}", *given]) is None
+    assert (run / "index/damaged.txt").read_text().startswith("A/x.png\t")
+    assert (run / "index/others.txt").read_text() == "B/x.txt\n"
     assert "the index holds 20 images" in capsys.readouterr().out
     items = stored(run)
     for name, first in (("A", 0), ("B", 20)):
@@ -129,7 +134,7 @@ def test_a_library_that_moved_is_not_encoded_again(run, served, capsys):
     new = (run.parent / "A").rename(run.parent / "new")
     (new / "d/0.png").unlink()
     capsys.readouterr()
-    assert search("index", run, images=new, collection="A", prune="some") == 0
+    assert search("index", run, images=new, collection="A", prune="some") is None
     said = capsys.readouterr().out
     assert f"A: before, it was in {run.parent / 'A'}" in said and "0 new or changed" in said
     assert "9 there already, 0 with new metadata alone" in said
@@ -138,6 +143,19 @@ def test_a_library_that_moved_is_not_encoded_again(run, served, capsys):
     assert sorted(after) == [f"A/d/{i}.png" for i in range(1, 10)]
     assert all((after[id].code == items[id].code).all() for id in after)
     assert pixels(served(), "d/1.png") == small.saved(small.picture(1))
+    with pytest.raises(UserError, match="is the place of the collection A; forget that one first"):
+        search("index", run, images=new, collection="C")
+
+
+def test_a_folder_that_may_have_moved_is_asked_about(run, capsys):
+    search("index", run, images=run.parent / "A")
+    (run.parent / "A").rename(run.parent / "new")
+    search("index", run, images=run.parent / "new")
+    said = capsys.readouterr().out
+    assert (
+        f"{run.parent / 'A'}, of the collection A, is not there any more; if {run.parent}" in said
+    )
+    assert "give --collection=A: they are not encoded again then" in said
 
 
 def test_serve_says_where_pictures_are_looked_for(run, served, capsys):

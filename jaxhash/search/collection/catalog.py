@@ -116,13 +116,19 @@ def choose(known: Mapping[str, Collection], place: str, name: str | None) -> str
       name: that the user gave, if any; a collection that is known then has this place from now on.
 
     Raises:
-      UserError: the name that the place would have belongs to another, or cannot be one.
+      UserError: the name that the place would have belongs to another, or cannot be one; or another
+        collection has this place.
     """
+    there = [collection.name for collection in known.values() if collection.place == place]
     if name is not None:
+        if there and name not in there:
+            raise UserError(
+                f"--collection={printable(name)}: {printable(place)} is the place of the "
+                f"collection {there[0]}; forget that one first"
+            )
         return check_name(name)
-    for collection in known.values():
-        if collection.place == place:
-            return collection.name
+    if there:
+        return there[0]
     name = default_name(place)
     if name == UPLOADS:
         raise UserError(
@@ -130,8 +136,8 @@ def choose(known: Mapping[str, Collection], place: str, name: str | None) -> str
             f"{UPLOADS}; give --collection=NAME"
         )
     if name in known:
-        there = known[name].place
-        where = f"of {printable(there)}" if there else "whose place is not known"
+        other = known[name].place
+        where = f"of {printable(other)}" if other else "whose place is not known"
         raise UserError(
             f"--images={printable(place)}: the index has a collection {name}, {where}; if these "
             f"are the same pictures, moved, give --collection={name}, else another name"

@@ -34,6 +34,11 @@ def resolve(images: str) -> str:
     )
 
 
+def exists(place: str) -> bool:
+    """Says whether the folder or table of a place is there; True for a data set."""
+    return place.startswith(PREPARED) or Path(place).exists()
+
+
 def find(
     place: str,
     data_dir: str | None = None,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import UserError, printable
-from jaxhash.search.collection import catalog, earlier
+from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import UPLOADS, Collection
 from jaxhash.search.commands import opening
 from jaxhash.search.service.thumbnails import Pictures
@@ -62,6 +62,5 @@ def _where(pictures: Pictures, collection: Collection) -> str:
     place = pictures.place(collection)
     if place is None:
         return f"not known; give --images={collection.name}=FOLDER"
-    missing = not place.startswith(catalog.PREPARED) and not Path(place).exists()
     advice = f" (not there; index --images=FOLDER --collection={collection.name} gives it another)"
-    return printable(place) + (advice if missing else "")
+    return printable(place) + ("" if sources.exists(place) else advice)

@@ -39,7 +39,8 @@ class Places:
     def close(self):
         for index in self._open:
             if self.engine == "milvus":
-                index._client.drop_collection(index._collection)
+                for name in (index._collection, index._collection + "_notes"):
+                    index._client.drop_collection(name)
             index.close()
 
 

@@ -188,3 +188,19 @@ def test_no_index_is_made_where_none_is_asked_for(places):
     for _ in range(2):
         with pytest.raises(UserError, match="no index yet; make one with"):
             places.open(address, create=False)
+
+
+def test_notes_are_texts_by_title(places):
+    address = places.address()
+    index = places.open(address)
+    assert index.notes() == {}
+    assert index.note('collection:a/\u00eb "b"', "{}", None)
+    assert not index.note('collection:a/\u00eb "b"', "other", None)  # it is there already
+    assert index.note("second", "x" * 10_000, None)
+    places.settle()
+    other = places.open(address, create=False)
+    assert other.notes() == {'collection:a/\u00eb "b"': "{}", "second": "x" * 10_000}
+    assert other.note("second", "new", "x" * 10_000) and not other.note("second", "y", "z")
+    assert other.note('collection:a/\u00eb "b"', None, "{}")
+    assert other.notes() == {"second": "new"}
+    assert index.count() == other.count() == 0  # notes are no items
