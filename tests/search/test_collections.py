@@ -126,6 +126,9 @@ def test_another_folder_of_the_same_name_is_asked_about(run, capsys):
     assert len(stored(run)) == 10
     search("index", run, images=other, collection="second")
     assert len(stored(run)) == 20
+    both = [f"--images={place}" for place in (run.parent / "A", other)]
+    with pytest.raises(UserError, match="the index has a collection A, of "):
+        main(["index", f"--workdir={run}", f"--index={run.parent / 'new'}", *both])
 
 
 def test_a_library_that_moved_is_not_encoded_again(run, served, capsys):

@@ -43,7 +43,6 @@ def find(
     place: str,
     data_dir: str | None = None,
     seed: int = 0,
-    exclude: Sequence[str] = (),
     side: int = 224,
 ) -> Origin:
     """Lists the images of a place.
@@ -52,7 +51,6 @@ def find(
       place: see `resolve`.
       data_dir: where TFDS data sets lie.
       seed: of the protocol's draw.
-      exclude: patterns of what is left out, see `is_excluded`.
       side: height and width in pixels of the images of a data set that differ in size.
 
     Raises:
@@ -64,11 +62,21 @@ def find(
         origin = _table(Path(place))
     else:
         origin = _folder(Path(place))
-    excluded = {entry.path for entry in origin.entries if is_excluded(entry.path, exclude)}
-    entries = [entry for entry in origin.entries if entry.path not in excluded]
+    if not origin.entries:
+        raise UserError(_nothing(origin))
+    return origin
+
+
+def without(origin: Origin, exclude: Sequence[str]) -> Origin:
+    """Leaves out images by patterns, see `is_excluded`; raises UserError where none is left."""
+    excluded = [entry.path for entry in origin.entries if is_excluded(entry.path, exclude)]
+    left_out = set(excluded)
+    entries = [entry for entry in origin.entries if entry.path not in left_out]
     if not entries:
-        raise UserError(_nothing(origin, len(excluded)))
-    return origin._replace(entries=entries, excluded=sorted(excluded))
+        raise UserError(
+            f"--images={printable(origin.place)}: --exclude leaves out all {len(excluded):,} images"
+        )
+    return origin._replace(entries=entries, excluded=excluded)
 
 
 def is_excluded(path: str, patterns: Sequence[str]) -> bool:
@@ -142,10 +150,8 @@ def _file(path: str, file: Path, metadata: dict[str, str]) -> Entry:
     return Entry(path, {**metadata, STAMP: stamp}, file)
 
 
-def _nothing(origin: Origin, excluded: int) -> str:
+def _nothing(origin: Origin) -> str:
     place, others = printable(origin.place), len(origin.others) + len(origin.system)
-    if excluded:
-        return f"--images={place}: --exclude leaves out all {excluded:,} images"
     if tables.is_table(Path(origin.place)):
         return f"--images={place}: no images found, the table is empty"
     unlisted = "".join(f"; {name} cannot be listed ({why})" for name, why in origin.unlisted)

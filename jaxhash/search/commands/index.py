@@ -2,7 +2,7 @@
 
 import time
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxhash.encoders.batches import compiled
@@ -33,31 +33,22 @@ def run(options: Namespace) -> int | None:
     encoder = open_encoder(options.workdir)
     data_dir = options.data_dir or encoder.data_dir
     kept = None if data_dir is None else str(Path(data_dir).expanduser().resolve())
+    # Before the index is opened: a place that cannot be read makes none.
+    origins = [sources.find(place, kept, options.seed, encoder.size) for place in places]
     store, beside = opening.opened(options, encoder, create=True), opening.folder(options)
     try:
         new = [Collection(_name(options, place), place, kept) for place in places]
         opening.update(options, store, *new)
-        chosen = [_choose(options, store, place, kept) for place in places]
+        chosen = _choose(options, store, new)
         encode = compiled(encoder, options.batch_size)
-        complete, damaged, others = (
-            True,
-            telling.Listed(beside / DAMAGED),
-            telling.Listed(beside / OTHERS),
-        )
-        for collection in chosen:
-            start = time.monotonic()
-            origin = sources.find(
-                str(collection.place),
-                collection.data_dir,
-                options.seed,
-                collection.exclude,
-                encoder.size,
-            )
+        damaged, others = telling.Listed(beside / DAMAGED), telling.Listed(beside / OTHERS)
+        complete = True
+        for collection, listed in zip(chosen, origins, strict=True):
+            start, origin = time.monotonic(), sources.without(listed, collection.exclude)
             print(
                 f"{collection.name}: {len(origin.entries):,} images in {printable(origin.place)}, "
                 f"codes of {encoder.identity()}"
             )
-            # After the listing: a place that cannot be read changes nothing.
             _remember(store, collection)
             report = collect(
                 origin,
@@ -85,18 +76,20 @@ def _name(options: Namespace, place: str) -> str:
     return options.collection or catalog.default_name(place)
 
 
-def _choose(options: Namespace, store: Index, place: str, data_dir: str | None) -> Collection:
-    """Returns the collection of a place as it is to be remembered."""
-    known = catalog.read(store)
-    name = None
-    if options.collection is None:
-        name = earlier.adopted(known, place)
-    name = name or catalog.choose(known, place, options.collection)
-    if name not in known:
-        _ask_whether_moved(known, place)
-    before = known.get(name, Collection(name))
-    exclude = tuple(options.exclude) if options.exclude else before.exclude
-    return before._replace(place=place, data_dir=data_dir, exclude=exclude)
+def _choose(options: Namespace, store: Index, new: Sequence[Collection]) -> list[Collection]:
+    """Returns the collections of places as they are to be remembered."""
+    known, chosen = catalog.read(store), []
+    for each in new:
+        place = str(each.place)
+        name = None if options.collection else earlier.adopted(known, place)
+        name = name or catalog.choose(known, place, options.collection)
+        if name not in known:
+            _ask_whether_moved(known, place)
+        before = known.get(name, Collection(name))
+        exclude = tuple(options.exclude) if options.exclude else before.exclude
+        known[name] = before._replace(place=place, data_dir=each.data_dir, exclude=exclude)
+        chosen.append(known[name])
+    return chosen
 
 
 def _ask_whether_moved(known: Mapping[str, Collection], place: str) -> None:

@@ -40,7 +40,7 @@ class Collection:
 
     def collect(self, images=None, data_dir=None, exclude=(), name="photos", **options):
         place = sources.resolve(str(images or self.folder))
-        origin = sources.find(place, data_dir, exclude=exclude)
+        origin = sources.without(sources.find(place, data_dir), exclude)
         channels = len(self.encoder.augment.mean)
         options = {"size": small.SIZE, "channels": channels, "batch_size": 4} | options
         return collect(origin, name, self.index, self.encode, **options)
@@ -147,7 +147,7 @@ def test_a_folder_that_moved_is_not_encoded_again(collection):
 
 def test_what_is_excluded_is_left_out_and_counted(collection):
     collection.collect()
-    origin = sources.find(str(collection.folder), exclude=["b", "*.JPG"])
+    origin = sources.without(listed(collection.folder), ["b", "*.JPG"])
     assert len(origin.entries) == 5 and len(origin.excluded) == 6
     report = collection.collect(exclude=["b/deep/1.png"], prune="some")
     assert report.gone == ["b/deep/1.png"] and report.pruned
