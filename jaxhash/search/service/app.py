@@ -14,7 +14,7 @@ from fastapi.staticfiles import StaticFiles
 
 from jaxhash.errors import UserError
 from jaxhash.search.index.interface import Index
-from jaxhash.search.service.access import BEARER, Access
+from jaxhash.search.service.access import SCHEMES, Access
 from jaxhash.search.service.batching import Busy
 from jaxhash.search.service.metrics import Metrics
 from jaxhash.search.service.middleware import Guard, Limits
@@ -75,8 +75,8 @@ def create_app(
     app.state.searcher = searcher
     app.add_middleware(Guard, access=access, limits=limits, metrics=metrics)
     # The middleware checks the token, before it reads a body; here it is declared for OpenAPI.
-    bearer = [Depends(BEARER)] if access.token else []
-    app.include_router(router, dependencies=bearer)
+    secured = [Depends(scheme) for scheme in SCHEMES] if access.token else []
+    app.include_router(router, dependencies=secured)
 
     @app.get("/health", responses={503: {"model": Problem}})
     async def health() -> Health:
@@ -85,7 +85,7 @@ def create_app(
         return Health()
 
     @app.get(
-        "/metrics", response_class=PlainTextResponse, dependencies=bearer, responses=problems()
+        "/metrics", response_class=PlainTextResponse, dependencies=secured, responses=problems()
     )
     async def prometheus() -> str:
         """Returns the metrics in Prometheus' text format."""
