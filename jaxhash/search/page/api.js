@@ -48,7 +48,7 @@ export async function show(img, path) {
     img.onload = () => URL.revokeObjectURL(url);
     img.src = url;
   } catch {
-    img.removeAttribute("src"); // its text is shown instead
+    img.dispatchEvent(new Event("error"));
   }
 }
 
