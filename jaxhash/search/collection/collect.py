@@ -8,7 +8,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jaxhash.search.collection.origin import FROM, STAMP, Entry, Origin
-from jaxhash.search.index.interface import Index, Item, possible
+from jaxhash.search.index.interface import ID_LENGTH, Index, Item, possible
 
 PAGE = 1_000
 
@@ -91,7 +91,7 @@ def _compare(
     """
     new, relabelled, there = [], [], 0
     damaged = [
-        (entry.id.encode(errors="replace").decode(), "its name cannot be an id")
+        (entry.id.encode(errors="replace").decode(), _why_not(entry.id))
         for entry in origin.entries
         if not possible(entry.id)
     ]
@@ -105,6 +105,13 @@ def _compare(
             else:
                 there += 1
     return new, relabelled, there, damaged
+
+
+def _why_not(id: str) -> str:
+    """Says why a name cannot be an id, and what to do."""
+    if len(id) > ID_LENGTH:
+        return f"its path is {len(id):,} characters long, of at most {ID_LENGTH}: shorten it"
+    return "its name is not valid Unicode without null characters: rename it"
 
 
 def _gone(origin: Origin, index: Index) -> list[str]:
