@@ -19,6 +19,7 @@ import os
 from absl import logging
 
 from jaxhash.cli import command_line
+from jaxhash.cli.command_line import whole
 
 TOKEN = "JAXHASH_TOKEN"
 
@@ -39,17 +40,17 @@ def parser() -> argparse.ArgumentParser:
     places = "folder, table (.csv, .parquet) or tfds:NAME/SPLIT; of a protocol, the database"
     index.add_argument("--images", required=True, help=places)
     index.add_argument("--prune", action="store_true", help="delete items whose image is gone")
-    index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
+    index.add_argument("--batch-size", type=whole(1), default=64, help="images encoded at once")
     index.add_argument(
-        "--workers", type=_natural, default=0, help="decoding processes; 0: one a core"
+        "--workers", type=whole(0), default=0, help="decoding processes; 0: one a core"
     )
     index.add_argument("--data-dir", help="folder of TFDS data sets")
-    index.add_argument("--seed", type=_natural, default=0, help="of a protocol's split")
+    index.add_argument("--seed", type=whole(0), default=0, help="of a protocol's split")
 
     query = command("query", "Print similar images: bits that differ, id, metadata.")
     query.add_argument("--image", required=True, help="file of the picture")
-    query.add_argument("--k", type=_positive, help="number of hits; 10, or with --radius all")
-    query.add_argument("--radius", type=_natural, help="all that differ in at most this many bits")
+    query.add_argument("--k", type=whole(1), help="number of hits; 10, or with --radius all")
+    query.add_argument("--radius", type=whole(0), help="all that differ in at most this many bits")
     query.add_argument(
         "--where", action="append", default=[], metavar="NAME=VALUE", help="only with this metadata"
     )
@@ -57,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     serve = command("serve", "Serve a web page to search with.")
     serve.add_argument("--images", help="folder of the pictures; default: the one indexed last")
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
+    serve.add_argument("--port", type=whole(0), default=8000, help="0 takes a free one")
     serve.add_argument(
         "--token", default=os.environ.get(TOKEN), help=f"that clients must send; or ${TOKEN}"
     )
@@ -71,20 +72,6 @@ def main(arguments: list[str] | None = None) -> None:
     from jaxhash.search import commands  # noqa: PLC0415  --help and mistyped options need no jax
 
     getattr(commands, options.command)(options)
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, not {text}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {text}")
-    return value
 
 
 def run() -> None:
