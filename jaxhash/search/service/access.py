@@ -10,7 +10,7 @@ HEADER = "X-Jaxhash-Token"
 BEARER = HTTPBearer(auto_error=False)
 # A proxy that asks for a password takes the header Authorization for itself.
 SCHEMES = (BEARER, APIKeyHeader(name=HEADER, auto_error=False))
-GUARDED = ("/api/", "/metrics")  # paths that need the token; the page asks the user for it
+GUARDED = ("/api/", "/metrics")  # what is protected; the page itself is not, it asks for the token
 SHOWN = 100  # characters of a Host that is refused
 
 
@@ -37,10 +37,10 @@ class Denied(NamedTuple):
 async def check(request: Request, access: Access) -> Denied | None:
     """Checks the headers of a request, before its body is read; returns None if it may go on.
 
-    Without a token, the Host header must name this service, and a browser's Origin header must
-    equal it, unless the browser says that the page is of the same origin: behind a proxy, which may
-    change Host, the two differ. Browsers say so over https, and let no page say it falsely.
-    Starlette's TrustedHostMiddleware would answer 400, and not say what to do.
+    Without a token, the Host header must name this service. For `GUARDED` paths a browser's Origin
+    header must equal it, unless the browser says that the page is of the same origin: behind a
+    proxy that changes Host the two differ. Browsers say so over https, and let no page say it
+    falsely. Starlette's TrustedHostMiddleware would answer 400, and not say what to do.
     """
     if access.token is None:
         return _check_host(request, access.hosts)
@@ -70,8 +70,10 @@ def _check_host(request: Request, hosts: frozenset[str] | None) -> Denied | None
             "behind a reverse proxy start it with --token=..., or have the proxy send the Host "
             "that the service listens on",
         )
+    # Browsers send Origin with scripts too; the page is to load, and to show why it is refused.
+    guarded = request.scope["path"].startswith(GUARDED)
     origin = request.headers.get("origin", f"//{host}").partition("//")[2]
-    if origin != host and request.headers.get("sec-fetch-site") != "same-origin":
+    if guarded and origin != host and request.headers.get("sec-fetch-site") != "same-origin":
         return Denied(
             403,
             "requests from the pages of other sites are refused; if this is the page of the "

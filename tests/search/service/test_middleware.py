@@ -87,6 +87,8 @@ def test_what_a_reverse_proxy_sends_is_taken_or_refused_with_a_remedy(
             assert answer.status_code == 200
         else:
             assert re.search(refusal, refused(answer, 403).json()["detail"])
+            page = client.get("/app.js", headers=headers)
+            assert page.status_code == (403 if "Host" in refusal else 200)
 
 
 def test_too_large_a_body_is_refused_by_its_announcement_and_by_its_length(place):
