@@ -60,8 +60,9 @@ def report(error: BaseException, who: str = "") -> int:
       the exit code: 2 for a UserError, that of SystemExit, and 1 for all others.
     """
     if isinstance(error, UserError):
-        # In one piece: several processes may write at once.
-        sys.stderr.write(f"jaxhash: {who}: {error}\n" if who else f"jaxhash: {error}\n")
+        # One line, whatever names of files it quotes; in one piece: several processes may write.
+        text = printable(str(error))
+        sys.stderr.write(f"jaxhash: {who}: {text}\n" if who else f"jaxhash: {text}\n")
         sys.stderr.flush()
         return 2
     if isinstance(error, SystemExit) and isinstance(error.code, int | None):

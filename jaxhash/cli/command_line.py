@@ -1,9 +1,10 @@
 """What the commands share: an argument parser with one-line errors, and exit codes."""
 
 import argparse
+import io
 import sys
-from collections.abc import Callable
-from typing import NoReturn
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from jaxhash.errors import UserError, nearest, report
 
@@ -11,12 +12,21 @@ from jaxhash.errors import UserError, nearest, report
 class Parser(argparse.ArgumentParser):
     """Reports every mistake in one line; shows its description as it is written.
 
-    Flags are not abbreviated, so that one that is added later changes no existing command.
+    Flags are not abbreviated, so that one that is added later changes no existing command. A flag
+    with one value is refused where it is given twice: argparse would drop the first silently.
     """
 
     def __init__(self, prog: str | None = None, **options):
         form = argparse.RawDescriptionHelpFormatter
         super().__init__(prog, **{"formatter_class": form, "allow_abbrev": False, **options})
+        self.given: set[str] = set()
+        for action in (None, "store"):
+            self.register("action", action, _StoreOnce)
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[override]
+        """Parses what it knows, as `parse_args` does; see argparse."""
+        self.given = set()
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Raises UserError."""
@@ -38,6 +48,23 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"unknown flag {flag!r}: {nearest(flag, known)}")
 
 
+class _StoreOnce(argparse.Action):
+    """Stores the value of a flag, which may be given once."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        assert isinstance(parser, Parser)
+        if option_string and self.dest in parser.given:
+            raise argparse.ArgumentError(self, "given more than once: expected one value")
+        parser.given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 def whole(low: int) -> Callable[[str], int]:
     """Returns a type for `add_argument`: whole numbers from `low`.
 
@@ -46,7 +73,10 @@ def whole(low: int) -> Callable[[str], int]:
     """
 
     def read(text: str) -> int:
-        value = int(text) if text.strip().lstrip("+-").isdigit() else low - 1
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
         if value < low:
             raise argparse.ArgumentTypeError(f"expected a whole number from {low}, not {text}")
         return value
@@ -62,6 +92,9 @@ def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
       stopped: what is kept after Ctrl-C, in one line; the exit code is 130. Without it Ctrl-C has
         its usual traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know all letters of a name
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(main())
     except UserError as error:

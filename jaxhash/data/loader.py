@@ -6,7 +6,6 @@ state of an iterator.
 """
 
 import os
-import signal
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from tqdm import tqdm
 
+from jaxhash.data import worker_processes
 from jaxhash.data.images.stored import StoredImages
 from jaxhash.errors import UserError
 
@@ -97,7 +97,7 @@ def read(
         .to_iter_dataset(grain.ReadOptions(threads, prefetch_buffer_size=max(threads, AHEAD)))
         .mp_prefetch(
             grain.MultiprocessingOptions(workers, per_worker_buffer_size=AHEAD),
-            worker_init_fn=_leave_signals_to_the_parent,
+            worker_init_fn=_start_worker,
         )
     )
     iterator = iter(dataset)
@@ -143,6 +143,6 @@ def _images(pixels: StoredImages, index: Callable, step: int) -> np.ndarray | st
         return str(error)  # grain would raise another exception in the parent process
 
 
-def _leave_signals_to_the_parent(worker: int, count: int) -> None:
+def _start_worker(worker: int, count: int) -> None:
     del worker, count
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends Ctrl-C to every process
+    worker_processes.start()

@@ -23,6 +23,7 @@ import os
 from absl import logging
 
 from jaxhash.cli import command_line
+from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
@@ -74,17 +75,17 @@ def parser() -> argparse.ArgumentParser:
         help="delete items whose image is gone; all: also if they are more than a tenth",
     )
     index.add_argument("--force", action="store_true", help="encode what did not change, too")
-    index.add_argument("--batch-size", type=_positive, default=64, help="images encoded at once")
+    index.add_argument("--batch-size", type=whole(1), default=64, help="images encoded at once")
     index.add_argument(
-        "--workers", type=_natural, default=0, help="decoding processes; 0: one a core"
+        "--workers", type=whole(0), default=0, help="decoding processes; 0: one a core"
     )
     index.add_argument("--data-dir", help="folder of TFDS data sets")
-    index.add_argument("--seed", type=_natural, default=0, help="of a protocol's split")
+    index.add_argument("--seed", type=whole(0), default=0, help="of a protocol's split")
 
     query = command("query", "Print similar images: bits that differ, id, metadata.")
     query.add_argument("--image", required=True, help="file of the picture")
-    query.add_argument("--k", type=_positive, help="number of hits; 10, or with --radius all")
-    query.add_argument("--radius", type=_natural, help="all that differ in at most this many bits")
+    query.add_argument("--k", type=whole(1), help="number of hits; 10, or with --radius all")
+    query.add_argument("--radius", type=whole(0), help="all that differ in at most this many bits")
     query.add_argument(
         "--where", action="append", default=[], metavar="NAME=VALUE", help="only with this metadata"
     )
@@ -101,7 +102,7 @@ def parser() -> argparse.ArgumentParser:
         help="where the pictures of a collection lie, if not where they were indexed",
     )
     serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    serve.add_argument("--port", type=_natural, default=8000, help="0 takes a free one")
+    serve.add_argument("--port", type=whole(0), default=8000, help="0 takes a free one")
     serve.add_argument(
         "--token", default=os.environ.get(TOKEN), help=f"that clients must send; or ${TOKEN}"
     )
@@ -134,20 +135,6 @@ def main(arguments: list[str] | None = None) -> int | None:
     # Imported late: --help and mistyped options need no jax.
     module = importlib.import_module(f"jaxhash.search.commands.{COMMANDS[options.command]}")
     return module.run(options)
-
-
-def _natural(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 0, not {text}")
-    return value
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, not {text}")
-    return value
 
 
 def run() -> None:

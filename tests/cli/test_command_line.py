@@ -2,6 +2,7 @@
 
 import configparser
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,7 +56,12 @@ def test_a_flag_is_not_abbreviated():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("2", 2), ("1", None), ("-3", None), ("x", None), ("", None)]
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("2", 2),
+        *((text, None) for text in ("1", "-3", "x", "", "--5", "²", "80x", "1.5")),
+    ],
 )
 def test_whole_numbers_have_a_least(text, value):
     parser = command_line.Parser("a command")
@@ -65,6 +71,50 @@ def test_whole_numbers_have_a_least(text, value):
         return
     with pytest.raises(UserError, match="--number: expected a whole number from 2, not"):
         parser.parse_args([f"--number={text}"])
+
+
+def test_a_flag_with_one_value_is_given_once():
+    parser = command_line.Parser("a command")
+    parser.add_argument("files", nargs="*")
+    parser.add_argument("--image", "-i")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--where", action="append")
+    parser.add_argument_group("more").add_argument("--k", type=command_line.whole(1), default=3)
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("sub").add_argument("--image")
+    for twice in (["--image=a", "--image=b"], ["--image", "a", "-i", "a"], ["--k=3", "--k=3"]):
+        flag = "--k" if "--k=3" in twice else "--image"
+        with pytest.raises(UserError, match=f"^{flag}.*: given more than once: expected one value"):
+            parser.parse_args(twice)
+    for _ in range(2):  # each call begins anew
+        given = ["a", "b", "--image=c", "--where=d", "--where=e", "--all", "--all"]
+        options, _ = parser.parse_known_args(given[2:])
+        assert (options.image, options.where, options.all, options.k) == ("c", ["d", "e"], True, 3)
+    with pytest.raises(UserError, match="^--image: given more than once"):
+        parser.parse_args(["sub", "--image=a", "--image=b"])
+
+
+def test_a_terminal_that_knows_few_letters_shows_the_others_as_escapes():
+    code = (
+        "import sys; from jaxhash.cli import command_line\n"
+        "def main():\n"
+        "    print('caf\\xe9 \\U0001f600 \\udce9', flush=True)\n"
+        "    print('\\u5bff', file=sys.stderr)\n"
+        "command_line.run(main)"
+    )
+    plain = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    for known, e in (({"PYTHONIOENCODING": "latin-1"}, b"\xe9"), ({"LC_ALL": "C"}, b"\\xe9")):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, env=os.environ | plain | known
+        )
+        assert done.stdout == b"caf" + e + b" \\U0001f600 \\udce9\n"
+        assert (done.returncode, done.stderr) == (0, b"\\u5bff\n")
+
+
+def test_an_error_is_one_line_whatever_name_it_quotes(capsys):
+    with pytest.raises(SystemExit):
+        command_line.run(raising(UserError("a\nb\x1b[2Jc.png: no such file")))
+    assert capsys.readouterr().err == "jaxhash: a\\nb\\x1b[2Jc.png: no such file\n"
 
 
 def test_every_script_has_an_entry():

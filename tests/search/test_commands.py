@@ -127,7 +127,15 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
         (["query", "--workdir=/nowhere", "--image=a.png"], "must name the folder of a run"),
         (["query", "--workdir=RUN", "--image=a.png", "--k=0"], "a whole number from 1, not 0"),
         (["query", "--workdir=RUN", "--image=a.png", "--radius=-1"], "from 0, not -1"),
-        (["query", "--workdir=RUN", "--image=a.png", "--k=x"], "--k: "),
+        (
+            ["query", "--workdir=RUN", "--image=a.png", "--k=x"],
+            "--k: expected a whole number from 1",
+        ),
+        (
+            ["serve", "--workdir=RUN", "--port=80x"],
+            "--port: expected a whole number from 0, not 80x",
+        ),
+        (["query", "--workdir=RUN", "--image=a.png", "--image=b.png"], "--image: given more than"),
         (["query", "--workdir=RUN", "--image=a.png"], "--image=a.png: No such file"),
         (["query", "--workdir=RUN", "--image=setup.cfg"], "--image=setup.cfg: "),
         (["query", "--workdir=RUN", "--image=PICTURE"], "no index yet; make one with python -m"),

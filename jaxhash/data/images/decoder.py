@@ -16,7 +16,6 @@ import functools
 import io
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from jaxhash.data.images import signatures
 from jaxhash.data.images.depth import eight_bits
+from jaxhash.data.images.silence import silence
 
 with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
     import pillow_heif
@@ -34,7 +34,6 @@ with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
 MAX_PIXELS = 150_000_000  # width times height of a picture; 8 bits of RGB take 450 MB
 MODES = {1: "L", 3: "RGB"}
 REASON_LENGTH = 120
-QUIET = r"(PIL|pillow_heif)\b"  # modules whose warnings are of odd files that are read all the same
 
 
 class Unreadable(Exception):
@@ -151,7 +150,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Image.Image:
-    _silence()
+    silence()
     start = b""
     try:
         start = file.read(signatures.LENGTH)
@@ -195,15 +194,6 @@ def _unidentified(start: bytes) -> Unreadable:
     if known == "HEIF":
         return UnknownFormat("it is HEIC, which needs an extra: pip install 'jaxhash[heic]'")
     return UnknownFormat(f"it is {name}, which the installed Pillow does not read")
-
-
-def _silence() -> None:
-    """Silences what Pillow warns of odd files, in this process from now on.
-
-    `warnings.catch_warnings` would end with the picture, but is not safe where threads decode.
-    """
-    if not any(getattr(entry[3], "pattern", None) == QUIET for entry in warnings.filters):
-        warnings.filterwarnings("ignore", module=QUIET)
 
 
 def _mega(pixels: int) -> str:

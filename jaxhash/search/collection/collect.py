@@ -125,10 +125,13 @@ def _compare(
     new, relabelled, there, damaged, entries = [], [], 0, [], []
     for entry in origin.entries:
         if len(entry.path) > PATH_LENGTH:
-            damaged.append((entry.path, f"its path is longer than {PATH_LENGTH} characters"))
+            length = f"{len(entry.path):,} characters long, of at most {PATH_LENGTH}"
+            damaged.append((entry.path, f"its path is {length}: shorten it"))
         elif not possible(entry.path):
             path = entry.path.encode(errors="replace").decode()
-            damaged.append((path, "its path is not valid Unicode; rename it"))
+            damaged.append(
+                (path, "its path is not valid Unicode without null characters: rename it")
+            )
         else:
             entries.append(entry)
     for page in _pages(entries, PAGE):

@@ -3,7 +3,6 @@
 import itertools
 import multiprocessing
 import os
-import signal
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxhash.data import worker_processes
 from jaxhash.data.images import decoder
 from jaxhash.errors import UserError
 
@@ -55,7 +55,7 @@ def decode_files(
     workers = workers or min(os.cpu_count() or 1, MAX_WORKERS)
     # JAX has threads, so these processes are spawned instead of forked.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _start) as pool:
+    with ProcessPoolExecutor(workers, context, worker_processes.start) as pool:
         try:
             chunks = map(list, _batched(paths, CHUNK))
             waiting = deque(
@@ -72,10 +72,6 @@ def decode_files(
             ) from None
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _start() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is handled by the process that stores
 
 
 def _decode(paths: Iterable[Path], size: int, channels: int) -> list[np.ndarray | str]:

@@ -2,6 +2,8 @@
 
 const RETRIES = 3;
 const FIELD = "jaxhash-token";
+const HEADER = "x-jaxhash-token"; // a proxy with a password uses the header authorization
+const PROXY = { 413: "The file is too large for the proxy in front of the server." }; // no JSON
 
 export class Failure extends Error {
   constructor(message, status = 0) {
@@ -13,7 +15,7 @@ export class Failure extends Error {
 // Calls a route; returns the response, or throws a Failure whose message is for people.
 export async function call(path, options = {}, tries = RETRIES) {
   const token = sessionStorage.getItem(FIELD);
-  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const headers = token ? { [HEADER]: token } : {};
   let response;
   try {
     response = await fetch(path, { ...options, headers });
@@ -32,7 +34,7 @@ export async function call(path, options = {}, tries = RETRIES) {
     return call(path, options, tries);
   }
   const answer = await response.json().catch(() => ({}));
-  throw new Failure(answer.detail ?? `The server answered ${response.status}.`, response.status);
+  throw new Failure(answer.detail ?? PROXY[response.status] ?? `The server answered ${response.status}.`, response.status);
 }
 
 // Shows a picture that the server has; an <img> cannot send a token itself.
@@ -46,7 +48,7 @@ export async function show(img, path) {
     img.onload = () => URL.revokeObjectURL(url);
     img.src = url;
   } catch {
-    img.removeAttribute("src"); // its text is shown instead
+    img.dispatchEvent(new Event("error"));
   }
 }
 

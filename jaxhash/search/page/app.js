@@ -74,7 +74,7 @@ function part(kind, text) {
 function card(item, code) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "hit" });
   const img = Object.assign(document.createElement("img"), { alt: "", loading: "lazy" });
-  img.addEventListener("error", () => img.removeAttribute("src")); // its frame stays
+  img.addEventListener("error", () => img.replaceWith(part("unseen", "no picture")));
   show(img, `api/picture?${new URLSearchParams({ id: item.id })}`);
   const text = part("text", "");
   const row = part("row", "");
@@ -246,7 +246,10 @@ async function toggleAttention() {
 // Events.
 
 byId.preview.addEventListener("load", () => (byId.preview.hidden = false));
-byId.preview.addEventListener("error", () => (byId.unseen.hidden = query === null));
+byId.preview.addEventListener("error", () => {
+  byId.unseen.textContent = query?.file ? "No preview of this format" : "The picture cannot be read";
+  byId.unseen.hidden = query === null;
+});
 
 const take = (files) => files?.length && go({ file: files[0] });
 let later = 0;

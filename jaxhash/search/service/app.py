@@ -14,8 +14,9 @@ from fastapi.staticfiles import StaticFiles
 
 from jaxhash.errors import UserError
 from jaxhash.search.index.interface import Index
-from jaxhash.search.service.access import BEARER, Access
+from jaxhash.search.service.access import SCHEMES, Access
 from jaxhash.search.service.batching import Busy
+from jaxhash.search.service.methods import Head, allowed
 from jaxhash.search.service.metrics import Metrics
 from jaxhash.search.service.middleware import Guard, Limits
 from jaxhash.search.service.network import Network
@@ -71,12 +72,14 @@ def create_app(
         openapi_url="/api/openapi.json",
         docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # to an address that is wrong behind a proxy
     )
     app.state.searcher = searcher
     app.add_middleware(Guard, access=access, limits=limits, metrics=metrics)
+    app.add_middleware(Head)
     # The middleware checks the token, before it reads a body; here it is declared for OpenAPI.
-    bearer = [Depends(BEARER)] if access.token else []
-    app.include_router(router, dependencies=bearer)
+    secured = [Depends(scheme) for scheme in SCHEMES] if access.token else []
+    app.include_router(router, dependencies=secured)
 
     @app.get("/health", responses={503: {"model": Problem}})
     async def health() -> Health:
@@ -85,13 +88,14 @@ def create_app(
         return Health()
 
     @app.get(
-        "/metrics", response_class=PlainTextResponse, dependencies=bearer, responses=problems()
+        "/metrics", response_class=PlainTextResponse, dependencies=secured, responses=problems()
     )
     async def prometheus() -> str:
         """Returns the metrics in Prometheus' text format."""
         return await searcher.on_index(metrics.text)
 
-    app.mount("/", StaticFiles(directory=PAGE, html=True))
+    # Not mounted at "/": a mount would be tried before a route of the same path but another method.
+    app.router.default = StaticFiles(directory=PAGE, html=True)
     _answer_failures(app)
     return app
 
@@ -116,6 +120,12 @@ def _answer_failures(app: FastAPI) -> None:
     async def failed(_: Request, error: UserError) -> JSONResponse:
         LOG.error("%s", error)  # it may name paths of the server
         return JSONResponse({"detail": "the index does not answer; the log says why"}, 503)
+
+    @app.exception_handler(405)
+    async def wrong_method(request: Request, _: Exception) -> JSONResponse:
+        headers = {"allow": allowed(app, request.scope)}
+        detail = f"no such method here: expected {headers['allow']}"
+        return JSONResponse({"detail": detail}, 405, headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

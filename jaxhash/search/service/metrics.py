@@ -13,7 +13,7 @@ from prometheus_client import (
 
 SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
-METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
+METHODS = ("GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
 
 
 class Metrics:

@@ -172,14 +172,20 @@ def test_damaged_files_are_skipped_and_told(collection):
     (collection.folder / "a/.hidden.png").write_text("left out")
     (collection.folder / "a/notes.txt").write_text("counted, but no picture")
     (collection.folder / "a" / ("a" * 200)).mkdir()
+    long = "/".join(["a", *3 * ["a" * 200], "whole.bmp"])
+    (collection.folder / long).parent.mkdir(parents=True)
+    (collection.folder / long).write_bytes(whole)
     os.symlink("nowhere", collection.folder / "a/link.jpg")
     bad_name = os.fsencode(collection.folder / "a") + b"/\xff.png"
     with open(bad_name, "wb") as file:
         file.write(whole)
     report = collection.collect()
     reasons = dict(report.damaged)
-    assert report.encoded == 12 and len(reasons) == 5
-    assert reasons["a/?.png"] == "its path is not valid Unicode; rename it"
+    assert report.encoded == 12 and len(reasons) == 6
+    assert reasons[long] == "its path is 614 characters long, of at most 512: shorten it"
+    assert reasons["a/?.png"] == (
+        "its path is not valid Unicode without null characters: rename it"
+    )
     assert "damaged" in reasons["a/cut.bmp"] and "empty" in reasons["a/empty.jpg"]
     assert "picture" in reasons["a/text.png"] and "No such file" in reasons["a/link.jpg"]
     assert collection.index.count() == 12

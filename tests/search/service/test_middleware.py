@@ -1,6 +1,7 @@
 """Before the service: tokens, hosts, sizes, crowds; and what every answer carries."""
 
 import asyncio
+import re
 import signal
 import socket
 import subprocess
@@ -39,6 +40,10 @@ def test_with_a_token_only_those_who_know_it(place):
                 header = {"authorization": wrong.encode("latin-1")}
                 assert client.get(path, headers=header).status_code == 401
             assert client.get(path, headers={"authorization": "Bearer s3cret"}).status_code == 200
+            for wrong in ("s3cre", "Bearer s3cret", ""):
+                assert client.get(path, headers={"x-jaxhash-token": wrong}).status_code == 401
+            behind = {"authorization": "Basic YTpi", "x-jaxhash-token": "s3cret"}
+            assert client.get(path, headers=behind).status_code == 200
         refused(search(client, picture(0)), 401)
         assert client.get("/").status_code == 200  # the page asks for the token
         assert client.get("/health").status_code == 200
@@ -55,6 +60,35 @@ def test_without_a_token_other_sites_cannot_use_a_browser_to_ask(place):
             refused(client.delete("/api/item?id=cat/00.png", headers=header), 403, "other sites")
         header = {"origin": "http://127.0.0.1:8000", "host": "127.0.0.1:8000"}
         assert client.delete("/api/item?id=cat/00.png", headers=header).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("token", "host", "origin", "site", "refusal"),
+    [
+        (None, "127.0.0.1:8000", "https://photos.example", "same-origin", None),
+        (None, "127.0.0.1:8000", "https://photos.example", "same-site", "with --token=.*use https"),
+        (None, "127.0.0.1:8000", "https://photos.example", "cross-site", "with --token="),
+        (None, "127.0.0.1:8000", "http://photos.example", None, "with --token=.*use https"),
+        (None, "127.0.0.1:8000", None, "cross-site", None),  # a link on another site
+        (None, "photos.example", "https://photos.example", "same-origin", "with --token=.*Host"),
+        (None, "photos.example", None, None, "'photos.example': .*with --token=.*Host"),
+        ("s3cret", "photos.example", "https://photos.example", None, None),
+        ("s3cret", "127.0.0.1:8000", "https://photos.example", "cross-site", None),
+    ],
+)
+def test_what_a_reverse_proxy_sends_is_taken_or_refused_with_a_remedy(
+    place, token, host, origin, site, refusal
+):
+    sent = {"host": host, "origin": origin, "sec-fetch-site": site, "x-jaxhash-token": token}
+    headers = {name: value for name, value in sent.items() if value}
+    with place.client(access=LOCAL if token is None else Access(token)) as client:
+        answer = client.get("/api/items", headers=headers)
+        if refusal is None:
+            assert answer.status_code == 200
+        else:
+            assert re.search(refusal, refused(answer, 403).json()["detail"])
+            page = client.get("/app.js", headers=headers)
+            assert page.status_code == (403 if "Host" in refusal else 200)
 
 
 def test_too_large_a_body_is_refused_by_its_announcement_and_by_its_length(place):

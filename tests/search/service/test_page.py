@@ -193,6 +193,20 @@ def test_it_fits_a_phone_by_day_and_by_night(tab, address, scheme):
     assert tab.said == []
 
 
+def test_a_picture_of_108_megapixels_is_shown(tab, tmp_path):
+    place = small.place(tmp_path, small.tiny_network(), 1)
+    picture(0, (12_000, 9000)).save(tmp_path / "pictures" / "cat/00.png", "JPEG")
+    with small.running(place.app()) as address:
+        tab.goto(address)
+        tab.locator(".hit").click()
+        expect(tab.locator("#preview")).to_be_visible()
+        tab.wait_for_function("document.querySelector('.hit img').naturalWidth == 256")
+        assert tab.evaluate("document.getElementById('preview').naturalWidth") == 1024
+        tab.locator("#attention").click()
+        expect(tab.locator("#overlay")).to_be_visible()
+        assert tab.said == []
+
+
 def test_a_server_that_stopped_is_missed(tab, tmp_path):
     with small.running(small.place(tmp_path, small.tiny_network(), 4).app()) as address:
         tab.goto(address)

@@ -306,10 +306,14 @@ def test_linked_files_and_folders_are_shown(client, place):
     assert client.get("/api/picture", params={"id": FIRST}).status_code == 200
 
 
-def test_every_picture_that_is_indexed_is_shown(client, place):
-    Image.new("L", (8200, 5000), 7).save(place.folder / "pictures" / FIRST)
+@pytest.mark.parametrize(
+    ("size", "small_size"), [((20_000, 2100), (64, 7)), ((12_000, 9000), (64, 48))]
+)
+def test_every_picture_that_is_indexed_is_shown(client, place, size, small_size):
+    Image.new("L", size, 7).save(place.folder / "pictures" / FIRST, "JPEG")
     shown = client.get("/api/picture", params={"id": FIRST, "side": 64})
-    assert Image.open(io.BytesIO(shown.content)).size == (64, 39)
+    assert Image.open(io.BytesIO(shown.content)).size == small_size
+    assert client.get("/api/attention", params={"id": FIRST}).status_code == 200
     assert Limits().max_pixels == decoder.MAX_PIXELS
 
 
