@@ -23,6 +23,16 @@ def folder(options: Namespace) -> Path:
     return _default(options)
 
 
+def embedded(options: Namespace) -> Path:
+    """Returns the folder of an embedded index; raises UserError for another engine."""
+    if options.index and not is_folder(options.index):
+        raise UserError(
+            f"--index={options.index}: only the index of one machine is copied; a Milvus cluster "
+            "has tools of its own"
+        )
+    return folder(options)
+
+
 def opened(options: Namespace, encoder: ImageEncoder, create: bool) -> Index:
     """Opens the index that `--index` names, by default that of the workdir."""
     address = options.index or _default(options)

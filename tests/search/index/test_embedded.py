@@ -107,7 +107,8 @@ def test_a_reader_catches_up_step_by_step_or_all_at_once(tmp_path, monkeypatch):
             assert answers(reader.nearest(queries, 15)) == expected.nearest(queries, 15)
             found = answers(reader.within(queries, 20, where))
             assert found == expected.within(queries, 20, where)
-    logged = writer._db.execute("select count(*) from change").fetchone()[0]
+    with writer._file.reading() as file:
+        logged = file.db.execute("select count(*) from change").fetchone()[0]
     assert logged <= 30
     reader.close()
     writer.close()
@@ -144,7 +145,7 @@ def test_a_call_that_fails_leaves_nothing(tmp_path, monkeypatch):
     index = Embedded(tmp_path, 48, "m")
     items, _ = make(10, 48)
     index.add(items[:5])
-    monkeypatch.setattr(index, "_log", lambda ids: 1 / 0)
+    monkeypatch.setattr(index, "_log", lambda db, ids: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         index.add(items)
     assert index.count() == len(index.items()) == 5
