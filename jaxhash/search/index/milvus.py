@@ -191,7 +191,7 @@ class Milvus:
             if not create:
                 raise UserError(
                     f"{self._where}: no index yet; make one with python -m jaxhash.search index "
-                    "--images=..."
+                    "--workdir=... --images=..."
                 )
             description = json.dumps({"jaxhash": ours})
             schema = client.create_schema(auto_id=False, description=description)
