@@ -1,6 +1,10 @@
 """Several collections in one index, as a person meets them: named, moved, shown, forgotten."""
 
 import json
+import shutil
+import sqlite3
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -313,3 +317,55 @@ def test_where_pictures_lie_is_said(run):
     assert serve._places([], {}) == {}
     with pytest.raises(UserError, match="the index has none"):
         serve._places([str(run)], {})
+
+
+def test_a_backup_is_restored_while_the_index_is_served(run, served, capsys):
+    search("index", run, images=run.parent / "A")
+    search("backup", run, to=run.parent / "copy")
+    assert "10 images in" in capsys.readouterr().out
+    search("index", run, images=run.parent / "B")
+    client = served()
+    assert client.get("/api/about").json()["images"] == 20
+    main(["restore", f"--workdir={run}", f"--from={run.parent / 'copy'}"])
+    assert client.get("/api/about").json()["collections"] == ["A"]
+    assert len(client.get("/api/items").json()["items"]) == 10
+    assert pixels(client, "d/0.png") == small.saved(small.picture(0))
+    with pytest.raises(UserError, match="exists"):
+        search("backup", run, to=run.parent / "copy")
+    with pytest.raises(UserError, match="only the index of one machine is copied"):
+        search("backup", run, to=run.parent / "other", index="milvus://a:1/b")
+
+
+def test_an_index_that_is_made_again_under_the_service_is_served(run, served):
+    search("index", run, images=run.parent / "A")
+    client = served()
+    assert len(client.get("/api/items").json()["items"]) == 10
+    shutil.rmtree(run / "index")
+    answer = client.get("/api/items")
+    assert answer.status_code == 503 and client.get("/health").status_code == 503
+    search("index", run, images=run.parent / "B")
+    assert pixels(client, "d/0.png") == small.saved(small.picture(20))
+    files = {"image": ("x.png", small.saved(small.picture(50)))}
+    assert client.post("/api/items", files=files).status_code == 201
+    assert len(stored(run)) == 11
+
+
+def test_a_write_that_waits_stops_no_search(run, served, monkeypatch):
+    search("index", run, images=run.parent / "A")
+    client = served()
+    other = sqlite3.connect(run / "index/codes.sqlite", isolation_level=None)
+    other.execute("begin immediate")
+    files = {"image": ("x.png", small.saved(small.picture(50)))}
+    added = []
+    thread = threading.Thread(
+        target=lambda: added.append(client.post("/api/items", files=files).status_code)
+    )
+    thread.start()
+    began = time.monotonic()
+    while time.monotonic() - began < 1:
+        assert client.get("/api/similar", params={"id": "d/1.png"}).status_code == 200
+    assert not added
+    other.execute("rollback")
+    other.close()
+    thread.join()
+    assert added == [201]

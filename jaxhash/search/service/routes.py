@@ -110,7 +110,7 @@ async def add(
         work.pictures.add(path, picture)
         return work.index.add(path, code, metadata)
 
-    return schemas.Item.of(await work.on_index(keep))
+    return schemas.Item.of(await work.change(keep))
 
 
 @router.get("/item", responses=problems(404))
@@ -129,7 +129,7 @@ async def delete(id: Id, work: Work) -> schemas.Deleted:
             work.pictures.delete(place[1])
         return place is not None
 
-    if not await work.on_index(forget):
+    if not await work.change(forget):
         raise HTTPException(404, NO_SUCH)
     return schemas.Deleted(deleted=1)
 

@@ -39,11 +39,12 @@ class Searcher:
     """A network, an index and its pictures, for many clients at once.
 
     The network has a thread of its own and so has the index; one call of either serves all requests
-    that arrived during the previous one. Decoding has a few threads, which bounds its memory.
+    that arrived during the previous one. Changes of the index have another, because they may wait
+    for other programs. Decoding has a few threads, which bounds its memory.
 
     Attributes:
       network: encodes.
-      index: with the names that people see; only to be used through `on_index`.
+      index: with the names that people see; only to be used through `on_index` and `change`.
       pictures: of the index.
       limits: of requests.
     """
@@ -57,6 +58,7 @@ class Searcher:
         self._decoders = ThreadPoolExecutor(min(DECODERS, os.cpu_count() or 1), "decode")
         self._on_device = ThreadPoolExecutor(1, "network")
         self._on_index = ThreadPoolExecutor(1, "index")
+        self._writing = ThreadPoolExecutor(1, "writing")
         self._codes: Batcher[np.ndarray, np.ndarray] = Batcher(
             self._encode, max_batch=network.max_batch, thread=self._on_device
         )
@@ -69,7 +71,7 @@ class Searcher:
         async with self._codes.run(), self._hits.run():
             yield
         await self.on_index(self.index.close)
-        for threads in (self._decoders, self._on_device, self._on_index):
+        for threads in (self._decoders, self._on_device, self._on_index, self._writing):
             threads.shutdown()
 
     async def decode(self, file: BinaryIO) -> tuple[Image.Image, np.ndarray]:
@@ -102,6 +104,10 @@ class Searcher:
     async def on_index(self, work: Callable[..., Result], *args) -> Result:
         """Calls a function in the thread of the index."""
         return await self._in(self._on_index, work, *args)
+
+    async def change(self, work: Callable[..., Result], *args) -> Result:
+        """Calls a function that changes the index, in a thread of its own."""
+        return await self._in(self._writing, work, *args)
 
     async def on_pictures(self, work: Callable[..., Result], *args) -> Result:
         """Calls a function in the threads that decode and encode pictures."""

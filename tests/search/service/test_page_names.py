@@ -31,8 +31,9 @@ OUTSIDE = """() => [...document.querySelectorAll("header, #query *, #results *")
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     place = small.place(tmp_path_factory.mktemp("names"), small.tiny_network(), 10)
-    code = place.index.get(["cat/00.png"])[0].code
-    place.index.add([Item(name, code, {"label": LABEL, LABEL: "x"}) for name in (UNBROKEN, PATH)])
+    code = place.index.get(["pictures/cat/00.png"])[0].code
+    metadata = {"label": LABEL, LABEL: "x"}
+    place.index.add([Item(f"pictures/{name}", code, metadata) for name in (UNBROKEN, PATH)])
     with small.running(place.app()) as opened:
         yield opened
 
