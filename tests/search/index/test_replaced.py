@@ -84,7 +84,7 @@ def test_deleted_and_made_again_by_another_process(tmp_path):
                 one.add(ITEMS)
                 assert_holds([one, other], ITEMS)
                 with delay_the_log(folder):
-                    other.add(ITEMS[:5])
+                    other.add(make(999, 48, seed=2)[0])  # so many that the first page is in the log
                 unlink(folder, ends)
                 print(folder, file=maker.stdin, flush=True)
                 assert maker.stdout.readline() == "made\n"
@@ -276,3 +276,19 @@ def test_equal_numbers_of_changes_are_not_taken_for_the_same_content(tmp_path):
             code = np.invert(OTHERS[0].code)
             index.add([OTHERS[0]._replace(code=code)])
             assert_holds([index], [OTHERS[0]._replace(code=code), *OTHERS[1:count]])
+
+
+def test_as_many_changes_as_were_seen_before_a_restore(tmp_path):
+    """The log of changes since then is not the one of the rows in memory."""
+    folder = tmp_path / "index"
+    with closing(Embedded(folder, 48, "m")) as writer, closing(Embedded(folder, 48, "m")) as reader:
+        writer.add(ITEMS[:50])
+        backup(folder, tmp_path / "kept")
+        for item in ITEMS[50:60]:
+            writer.add([item])
+        assert_holds([reader], ITEMS[:60])
+        restore(folder, tmp_path / "kept")
+        for item in ITEMS[100:110]:
+            writer.add([item])
+        writer.add(ITEMS[150:153])
+        assert_holds([reader, writer], [*ITEMS[:50], *ITEMS[100:110], *ITEMS[150:153]])
