@@ -123,11 +123,12 @@ def _exchange(
                     f"{from_file} holds codes of {name} {ours[name]}, the index in {path.parent} "
                     f"those of {name} {found.get(name)}: restore it to another folder"
                 )
-        # SQLite copies pages, which must have one size.
-        size = opened.db.execute("pragma page_size").fetchone()[0]
-        if stage.execute("pragma page_size").fetchone()[0] != size:
-            stage.execute(f"pragma page_size={size}")
-            stage.execute("vacuum")
+        sizes = [db.execute("pragma page_size").fetchone()[0] for db in (stage, opened.db)]
+        if sizes[0] != sizes[1]:  # SQLite copies pages
+            raise UserError(
+                f"{from_file} has pages of {sizes[0]} bytes, the index in {path.parent} of "
+                f"{sizes[1]}: restore it to another folder"
+            )
         end = time.monotonic() + WAIT
 
         def stop(status: int, remaining: int, total: int) -> None:
@@ -136,6 +137,7 @@ def _exchange(
                 raise UserError(f"index {path}: {BUSY}")
 
         stage.backup(opened.db, progress=stop, sleep=0.1)
+        opened.settle()
         if not opened.is_at(path):
             raise UserError(f"index {path}: was deleted or replaced meanwhile; do it again")
 

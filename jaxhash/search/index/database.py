@@ -77,6 +77,7 @@ class Database:
                 with _transaction(opened.db, "immediate"):
                     begin_generation(opened.db, again=False)
                     yield opened.db
+                opened.settle()
                 if not opened.is_at(self.path):
                     raise UserError(
                         f"index {self.path}: was deleted or replaced while it was written; do it "
@@ -105,6 +106,11 @@ class _Link:
         if self._closed:
             raise UserError(f"index {self._path}: is closed")
         if self._opened and not self._opened.is_at(self._path):
+            if self._opened.lost_its_log() and not self._opened.settle():
+                raise UserError(
+                    f"index {self._path}: its log was deleted, and others use it; try again when "
+                    "they have ended"
+                )
             self._opened.let_go()
             self._opened = None
         if self._opened is None:

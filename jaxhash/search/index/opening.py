@@ -44,22 +44,41 @@ class Opened(NamedTuple):
         if self.copy:
             self.copy.cleanup()
 
+    def settle(self) -> bool:
+        """Moves what is in the log into the file, so that the file alone is whole.
+
+        A copy of the file alone, and another file in its place, then lack nothing.
+
+        Returns:
+          whether all was moved; not while another process reads or writes, but later.
+        """
+        if self.frozen:
+            return True
+        try:
+            self.db.execute("pragma busy_timeout=0")
+            return not self.db.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+        except sqlite3.Error:  # a full disk, for example; it stays in the log
+            return False
+
+    def lost_its_log(self) -> bool:
+        """Tells whether the log alone was deleted: what is in it is reached through `db` alone."""
+        there, log = of(self.path), of(f"{self.path}-wal")
+        return not self.frozen and (there, log) == (self.identity[0], None) != self.identity
+
     def let_go(self) -> None:
         """Closes a file that is not at its path any more.
 
-        All that was written to it is moved from its log into the file itself, wherever that is now.
-        A log that stayed at the path is deleted, since SQLite would apply it to the next file.
+        All that was written to it is moved into the file itself, wherever that is now. A log that
+        stayed at the path is deleted, since SQLite would apply it to the next file there.
         """
-        if self.frozen is None:
-            with contextlib.suppress(sqlite3.Error, OSError):
-                self.db.execute("pragma busy_timeout=0")
-                busy = self.db.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
-                with alone(self.path.parent):
-                    file, log = of(self.path), of(f"{self.path}-wal")
-                    moved = file != self.identity[0] and log is not None and log == self.identity[1]
-                    # Without another file, what is still in the log may be needed.
-                    if moved and (file or not busy):
-                        unlink_beside(self.path)
+        if not self.frozen and of(self.path) != self.identity[0]:
+            settled = self.settle()
+            with contextlib.suppress(OSError), alone(self.path.parent):
+                file, log = of(self.path), of(f"{self.path}-wal")
+                moved = file != self.identity[0] and log is not None and log == self.identity[1]
+                # Without another file, what is still in the log may be needed.
+                if moved and (file or settled):
+                    unlink_beside(self.path)
         self.close()
 
 
