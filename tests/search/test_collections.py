@@ -274,6 +274,28 @@ def test_an_index_of_an_earlier_version_is_brought_up_to_date(run, served, capsy
     assert "10 there already, 0 with new metadata alone" in capsys.readouterr().out
 
 
+def test_an_earlier_index_that_cannot_be_written_is_served(run, served, capsys, monkeypatch):
+    """It is searched; its pictures lie nobody knows where."""
+    search("index", run, images=run.parent / "A")
+    index = Embedded(run / "index", small.BITS, Encoder.from_checkpoint(run).identity())
+    items = index.items(limit=100)
+    index.delete([item.id for item in items])
+    index.add([item._replace(id=item.id.removeprefix("A/"), metadata={}) for item in items])
+    for title, text in index.notes().items():
+        index.note(title, None, text)
+    index.close()
+
+    def refused(*_):
+        raise UserError("index: cannot be written")
+
+    monkeypatch.setattr(earlier, "update", refused)
+    client = served()
+    assert "an index of an earlier version, whose pictures are not shown" in capsys.readouterr().out
+    assert client.get("/api/similar", params={"id": "d/0.png"}).status_code == 200
+    answer = client.get("/api/picture", params={"id": "d/0.png"})
+    assert answer.status_code == 404 and "is not known" in answer.json()["detail"]
+
+
 def test_bringing_up_to_date_goes_on_after_a_kill(tmp_path, monkeypatch):
     index = Embedded(tmp_path, small.BITS, "m")
     codes = np.random.RandomState(0).randint(0, 256, (50, 2), np.uint8) & np.array([255, 240])

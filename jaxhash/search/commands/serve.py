@@ -9,6 +9,7 @@ from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import UPLOADS, Collection
 from jaxhash.search.commands import opening
+from jaxhash.search.index.interface import Index
 from jaxhash.search.service.thumbnails import Pictures
 
 
@@ -20,7 +21,7 @@ def run(options: Namespace) -> None:
     index = opening.opened(options, encoder, create=False)
     try:
         if earlier.is_earlier(index):
-            opening.update(options, index)
+            _update(options, index)
         known = catalog.read(index)
         beside = opening.folder(options)
         older = Path(options.workdir).expanduser() / opening.FOLDER / opening.ADDED
@@ -34,6 +35,14 @@ def run(options: Namespace) -> None:
     serve_forever(
         encoder, index, pictures, host=options.host, port=options.port, token=options.token
     )
+
+
+def _update(options: Namespace, index: Index) -> None:
+    """Brings an index of an earlier version up to date, or says that it cannot be written."""
+    try:
+        opening.update(options, index)
+    except UserError as error:
+        print(f"an index of an earlier version, whose pictures are not shown: {error}")
 
 
 def _places(given: Sequence[str], known: Mapping[str, Collection]) -> dict[str, str]:

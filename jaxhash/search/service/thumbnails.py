@@ -60,8 +60,8 @@ class Pictures:
             file = self._kept(path)
         elif place is None:
             raise NotShown(
-                f"where the pictures of the collection {collection.name} lie is not known; index "
-                "it again, or name their folder to serve, with --images"
+                f"where the pictures of {_described(collection)} lie is not known; index them again, "
+                "or name their folder to serve, with --images"
             )
         else:
             file = _file(Path(place), path)
@@ -125,6 +125,10 @@ class Pictures:
         if pixels is None:
             raise NotShown(GONE)
         return Image.fromarray(pixels.squeeze())
+
+
+def _described(collection: Collection) -> str:
+    return f"the collection {collection.name}" if collection.name else "this index"
 
 
 def _file(place: Path, path: str) -> Path:
