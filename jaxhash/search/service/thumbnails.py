@@ -60,8 +60,8 @@ class Pictures:
             file = self._kept(path)
         elif place is None:
             raise NotShown(
-                f"where the pictures of {_described(collection)} lie is not known; index them again, "
-                "or name their folder to serve, with --images"
+                f"where the pictures of {_described(collection)} lie is not known; index them "
+                "again, or name their folder to serve, with --images"
             )
         else:
             file = _file(Path(place), path)
