@@ -12,6 +12,11 @@ from jaxhash.data import datasets
 from tests.search.small import picture
 
 ROOT = Path(__file__).parents[2]
+START = f"""
+import signal, sys
+sys.path.insert(0, {str(ROOT)!r})
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore it
+"""
 SEARCH = """
 import time
 from pathlib import Path
@@ -50,7 +55,7 @@ def test_workers_end_with_a_killed_parent(program, how, tmp_path):
     if program == TRAINING:
         datasets.load("digits", str(tmp_path / "prepared"), resident_bytes=0)
     parent = subprocess.Popen(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{program}"],
+        [sys.executable, "-c", START + program],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -69,4 +74,5 @@ def test_workers_end_with_a_killed_parent(program, how, tmp_path):
     finally:
         for line in processes(parent.pid):
             subprocess.run(["kill", "-9", line.split()[0]], check=False)
+        parent.wait()
         parent.stdout.close()

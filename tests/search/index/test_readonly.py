@@ -38,6 +38,7 @@ def home(monkeypatch):
     """A folder that everybody may enter; for root, who can give up its permissions."""
     if os.getuid():
         pytest.skip("needs root, to give up its permissions")
+    pytest.importorskip("faiss")  # which nobody else may be allowed to read
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         (Path(folder) / "tmp").mkdir()
         (Path(folder) / "tmp").chmod(0o777)

@@ -200,7 +200,7 @@ def test_a_picture_of_108_megapixels_is_shown(tab, tmp_path):
         tab.goto(address)
         tab.locator(".hit").click()
         expect(tab.locator("#preview")).to_be_visible()
-        tab.wait_for_function("document.querySelector('.hit img').naturalWidth == 256")
+        tab.wait_for_function("() => document.querySelector('.hit img').naturalWidth == 256")
         assert tab.evaluate("document.getElementById('preview').naturalWidth") == 1024
         tab.locator("#attention").click()
         expect(tab.locator("#overlay")).to_be_visible()
