@@ -205,7 +205,7 @@ def test_an_index_command_that_is_killed_goes_on_where_it_was(run, tiny_encoder)
     store = Embedded(run / "index", small.BITS, Encoder.from_checkpoint(run).identity())
     encode = compiled(tiny_encoder, 2)
     for i in range(0, 400, 37):
-        [item] = store.get([f"{small.LABELS[i % 2]}/{i:02d}.png"])
+        [item] = store.get([f"pictures/{small.LABELS[i % 2]}/{i:02d}.png"])
         pixels = small.pixels_of(small.picture(i))
         assert (item.code == encode(pixels[None])[0]).all()
     store.close()
