@@ -6,6 +6,7 @@ kills a thousand times, with the random numbers of seed 0. Ends with an error wh
 write is lost, an acknowledged deletion is not, a code is wrong, or a process is left.
 """
 
+import contextlib
 import http.client
 import multiprocessing
 import os
@@ -105,7 +106,7 @@ def main(folder, kills, seed):
             process = context.Process(target=serve, args=(run, port := free_port()))
             process.start()
             if answers(port):
-                end = threading.Timer(choose.uniform(0, 0.6), os.kill, (process.pid, 9))
+                end = threading.Timer(choose.uniform(0, 0.6), end_at_once, (process.pid,))
                 end.start()
                 write(port, uploads, choose, number)
                 end.join()
@@ -162,8 +163,13 @@ def check(run, uploads):
 def kill(process):
     """Kills a process alone, as the kernel would; its workers must notice."""
     if process.is_alive():
-        os.kill(process.pid, signal.SIGKILL)
+        end_at_once(process.pid)
     process.join()
+
+
+def end_at_once(pid):
+    with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
+        os.kill(pid, signal.SIGKILL)
 
 
 def alive(group):
