@@ -70,7 +70,7 @@ def stored(run, index="index"):
     """The items of an index by id."""
     opened = Embedded(run / index, small.BITS, Encoder.from_checkpoint(run).identity())
     try:
-        return {item.id: item for item in opened.items(limit=1_000)}
+        return {item.id: item for item in opened.items(limit=1_000_000)}
     finally:
         opened.close()
 
