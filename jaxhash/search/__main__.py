@@ -47,7 +47,9 @@ def parser() -> argparse.ArgumentParser:
 
     def command(name: str, help: str) -> argparse.ArgumentParser:
         added = commands.add_parser(name, help=help, description=help, allow_abbrev=False)
-        added.add_argument("--workdir", required=True, help="folder of a run, or exported encoder")
+        by = added.add_mutually_exclusive_group()
+        by.add_argument("--workdir", help="folder of a run, or exported encoder")
+        by.add_argument("--encoder", help="that comes with jaxhash; by default lite0")
         added.add_argument("--index", help="a folder, or milvus://host:port/collection")
         return added
 

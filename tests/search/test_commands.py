@@ -99,7 +99,7 @@ def test_codes_of_another_checkpoint_are_refused(run, tiny_encoder):
     pictures = run.parent / "pictures"
     search("index", run, images=pictures)
     checkpoint(run, tiny_encoder, step=4)  # the same weights, but a later step
-    with pytest.raises(UserError, match=r"of model unnamed-12@3-\w+, the checkpoint gives .*@4-"):
+    with pytest.raises(UserError, match=r"of model unnamed-12@3-\w+, this encoder gives .*@4-"):
         search("query", run, image=pictures / "cat/04.png")
     search("index", run, images=pictures, index=run / "other")
 

@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
-from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.catalog import UPLOADS, Collection
@@ -17,7 +16,7 @@ from jaxhash.search.service.thumbnails import Pictures
 
 def run(options: Namespace) -> None:
     """Deletes items from an index: a collection, single ones, or all that fit a pattern."""
-    encoder = open_encoder(options.workdir)
+    encoder = opening.encoder(options)
     index = opening.opened(options, encoder, create=False)
     pictures = Pictures(opening.folder(options) / opening.ADDED)
     try:

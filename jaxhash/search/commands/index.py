@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jaxhash.encoders.batches import compiled
-from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import Collection
@@ -30,7 +29,7 @@ def run(options: Namespace) -> int | None:
     places = list(dict.fromkeys(sources.resolve(images) for images in options.images))
     if options.collection is not None:
         catalog.check_name(options.collection)
-    encoder = open_encoder(options.workdir)
+    encoder = opening.encoder(options)
     data_dir = options.data_dir or encoder.data_dir
     kept = None if data_dir is None else str(Path(data_dir).expanduser().resolve())
     # Before the index is opened: a place that cannot be read makes none.

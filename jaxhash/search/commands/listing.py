@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 
-from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import printable
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.catalog import UPLOADS
@@ -11,7 +10,7 @@ from jaxhash.search.commands import opening
 
 def run(options: Namespace) -> None:
     """Prints the collections of an index: name, number of images, place, what is left out."""
-    index = opening.opened(options, open_encoder(options.workdir), create=False)
+    index = opening.opened(options, opening.encoder(options), create=False)
     try:
         known = catalog.read(index)
         counts = {name: index.count({catalog.COLLECTION: name}) for name in known}

@@ -5,7 +5,6 @@ from argparse import Namespace
 from pathlib import Path
 
 from jaxhash.encoders.batches import compiled
-from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.named import Named
@@ -19,7 +18,7 @@ K = 10
 def run(options: Namespace) -> None:
     """Prints images similar to a picture: distance in bits, name and metadata."""
     where = dict(_pair(text) for text in options.where)
-    encoder = open_encoder(options.workdir)
+    encoder = opening.encoder(options)
     picture = decode_file(Path(options.image).expanduser(), encoder.size, encoder.channels)
     if isinstance(picture, str):
         raise UserError(f"--image={printable(options.image)}: {picture}")

@@ -4,7 +4,6 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jaxhash.encoders.encoder import open_encoder
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import UPLOADS, Collection
@@ -17,14 +16,14 @@ def run(options: Namespace) -> None:
     """Serves until it is stopped; says first where the pictures of each collection are read."""
     from jaxhash.search.service.server import serve as serve_forever  # noqa: PLC0415  needs extras
 
-    encoder = open_encoder(options.workdir)
+    encoder = opening.encoder(options)
     index = opening.opened(options, encoder, create=False)
     try:
         if earlier.is_earlier(index):
             _update(options, index)
         known = catalog.read(index)
         beside = opening.folder(options)
-        older = Path(options.workdir).expanduser() / opening.FOLDER / opening.ADDED
+        older = opening.default(options) / opening.ADDED
         pictures = Pictures(beside / opening.ADDED, _places(options.images, known), older)
         for collection in known.values():
             if collection.name != UPLOADS:

@@ -153,8 +153,8 @@ def check_identity(where: str, stored: Mapping[str, str], ours: Mapping[str, str
     for name, value in ours.items():
         if stored.get(name) != value:
             raise UserError(
-                f"index {where} holds codes of {name} {stored.get(name)}, the checkpoint gives "
-                f"{name} {value}: give another --index, or delete it and index again"
+                f"index {where} holds codes of {name} {stored.get(name)}, this encoder gives "
+                f"{name} {value}: give the --workdir or --encoder that made it, or another --index"
             )
 
 

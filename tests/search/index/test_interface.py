@@ -176,9 +176,9 @@ def test_one_sees_what_another_changes(places):
 def test_codes_of_another_network_are_refused(places):
     address = places.address()
     places.open(address, bits=16, model="ours").add([Item("a", np.zeros(2, np.uint8), {})])
-    with pytest.raises(UserError, match="of bits 16, the checkpoint gives bits 12"):
+    with pytest.raises(UserError, match="of bits 16, this encoder gives bits 12"):
         places.open(address, bits=12, model="ours")
-    with pytest.raises(UserError, match="of model ours, the checkpoint gives model theirs"):
+    with pytest.raises(UserError, match="of model ours, this encoder gives model theirs"):
         places.open(address, bits=16, model="theirs", create=False)
     assert places.open(address, bits=16, model="ours").count() == 1
 
