@@ -121,7 +121,9 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
     [
         ([], "arguments are required: index|query|serve|list|forget|backup|restore"),
         (["find"], "invalid choice: 'find'"),
-        (["index", "--images=a"], "arguments are required: --workdir"),
+        (["index", "--images=a"], "--images=a: no such folder"),
+        (["index", "--workdir=RUN", "--encoder=lite0", "--images=a"], "not allowed with argument"),
+        (["query", "--encoder=lite9", "--image=a.png"], "encoder lite9: expected lite0"),
         (["index", "--workdir=/nowhere"], "arguments are required: --images"),
         (["query", "--workdir=/nowhere"], "arguments are required: --image"),
         (["query", "--workdir=/nowhere", "--image=a.png"], "must name the folder of a run"),

@@ -71,17 +71,36 @@ class Scan:
         >>> print(distance, row)
         [0 1] [2 0]
         """
-        if not len(self._codes) or not len(queries) or radius < 0:
-            return [(np.zeros(0, np.int32), np.zeros(0, np.int64)) for _ in queries]
-        # FAISS finds what is strictly nearer, and takes the bound as an int32.
-        bound = min(radius, 8 * self._codes.shape[1]) + 1
-        limits, distance, row = self._index.range_search(_pad(queries), bound)
+        limits, distance, row = self._range(queries, radius)
         found = []
         for start, stop in zip(limits[:-1].tolist(), limits[1:].tolist(), strict=True):
             near, rows = distance[start:stop].astype(np.int32), row[start:stop]
             order = np.lexsort((rows, near))
             found.append((near[order], rows[order]))
         return found
+
+    def pairs(self, queries: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the pairs of a query and a row that differ in at most `radius` bits, in no order.
+
+        Args:
+          queries: uint8 [q bytes].
+          radius: in bits.
+
+        Returns:
+          the numbers of the queries, int64 [pairs], and rows, int64 [pairs].
+        """
+        limits, _, row = self._range(queries, radius)
+        return np.repeat(np.arange(len(queries)), np.diff(limits)), row
+
+    def _range(self, queries: np.ndarray, radius: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Returns where each query's hits end, and all distances and rows."""
+        if not len(self._codes) or not len(queries) or radius < 0:
+            none = np.zeros(0, np.int64)
+            return np.zeros(len(queries) + 1, np.int64), none, none
+        # FAISS finds what is strictly nearer, and takes the bound as an int32.
+        bound = min(radius, 8 * self._codes.shape[1]) + 1
+        limits, distance, row = self._index.range_search(_pad(queries), bound)
+        return limits.astype(np.int64), distance, row
 
     def _first_at(self, query: np.ndarray, distance: int, count: int) -> np.ndarray:
         """Finds the first `count` rows at a distance, of which there are at least as many."""
