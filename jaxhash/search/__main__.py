@@ -27,9 +27,11 @@ from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
+RADIUS = 20  # of near-duplicates, of 256 bits; docs/search.md has the measurements
 COMMANDS = {  # and the module of each
     "index": "index",
     "query": "query",
+    "duplicates": "duplicates",
     "serve": "serve",
     "list": "listing",
     "forget": "forgetting",
@@ -94,6 +96,13 @@ def parser() -> argparse.ArgumentParser:
 
     query.add_argument("--collection", metavar="NAME", help="only of this collection")
     query.add_argument("--json", action="store_true", help="print JSON: code, and a list of hits")
+
+    duplicates = command("duplicates", "Print groups of near-duplicates; deletes nothing.")
+    duplicates.add_argument(
+        "--radius", type=whole(0), default=RADIUS, help=f"most bits that differ; {RADIUS}"
+    )
+    duplicates.add_argument("--collection", metavar="NAME", help="only in this collection")
+    duplicates.add_argument("--json", action="store_true", help="print JSON: groups, lists of ids")
 
     serve = command("serve", "Serve a web page to search with.")
     serve.add_argument(

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from jaxhash.data.images import signatures
 from jaxhash.data.images.depth import eight_bits
@@ -32,6 +32,7 @@ with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
     pillow_heif.register_heif_opener()
 
 MAX_PIXELS = 150_000_000  # width times height of a picture; 8 bits of RGB take 450 MB
+TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 MODES = {1: "L", 3: "RGB"}
 REASON_LENGTH = 120
 
@@ -101,6 +102,23 @@ def read(source: bytes | BinaryIO | Path, max_pixels: int = MAX_PIXELS) -> Image
         with _open(source) as file:
             return _read(file, max_pixels)
     return _read(source, max_pixels)
+
+
+def dimensions(path: Path) -> tuple[int, int]:
+    """Reads width and height of a picture as `read` returns it, from the header of its file.
+
+    Raises:
+      Unreadable: the file is no picture, or its header is damaged.
+      OSError: it cannot be opened.
+    """
+    silence()
+    with _open(path) as file:
+        try:
+            with Image.open(file, formats=formats()) as image:
+                turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
+                return image.size[::-1] if turned else image.size
+        except Exception as error:  # of any kind, see `_read`
+            raise Damaged(f"the picture is damaged ({_reason(error)})") from None
 
 
 def load(path: Path) -> bytes:

@@ -9,7 +9,6 @@ same images, bits and seed give the same file on the same machine; on another, t
 float32 differ. docs/search.md compares this layer with others.
 """
 
-import argparse
 from functools import partial
 from pathlib import Path
 

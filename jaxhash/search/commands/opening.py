@@ -13,8 +13,8 @@ from jaxhash.search.collection.catalog import Collection
 from jaxhash.search.index.engines import is_folder, open_index
 from jaxhash.search.index.interface import Index
 
-# In the workdir, or without one in the user's data folder: the embedded index, or the files beside a
-# Milvus one.
+# In the workdir, or without one in the user's data folder: the embedded index, or the files beside
+# a Milvus one.
 FOLDER = "index"
 ADDED = "added"  # beside the index: pictures that were added through the service
 IMAGES = "images.json"  # of an earlier version: the place that was indexed last

@@ -1,11 +1,13 @@
 """The pictures of the items of an index, from where their collections lie."""
 
+import contextlib
 import hashlib
 import io
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -21,6 +23,15 @@ GONE = "the picture itself is not there any more"
 
 class NotShown(Exception):
     """The picture of an item cannot be shown; the message is one line, without paths."""
+
+
+class Facts(NamedTuple):
+    """The file of a picture, its bytes, and width and height in pixels as it is shown."""
+
+    file: Path
+    bytes: int
+    width: int
+    height: int
 
 
 class Pictures:
@@ -56,29 +67,24 @@ class Pictures:
         place = self.place(collection)
         if place is not None and place.startswith(PREPARED):
             return self._prepared(place, collection.data_dir, path)
-        if collection.name == UPLOADS or (place is None and self._kept(path).exists()):
-            file = self._kept(path)
-        elif place is None:
-            raise NotShown(
-                f"where the pictures of {_described(collection)} lie is not known; index them "
-                "again, or name their folder to serve, with --images"
-            )
-        else:
-            file = _file(Path(place), path)
+        with _reasons(collection, place):
+            return decoder.read(self._file(collection, path))
+
+    def facts(self, collection: Collection, path: str) -> Facts | None:
+        """Returns the file of an item's picture, its bytes and dimensions.
+
+        Returns:
+          None for a picture of a data set, and for one that cannot be shown.
+        """
+        place = self.place(collection)
+        if place is not None and place.startswith(PREPARED):
+            return None
         try:
-            return decoder.read(file)
-        except decoder.Unreadable as error:
-            raise NotShown(str(error)) from None
-        except (FileNotFoundError, NotADirectoryError):
-            if place is not None and not os.path.exists(place):
-                raise NotShown(
-                    f"the pictures of the collection {collection.name} are not there; the disk may "
-                    "not be mounted, or they were moved: index them again where they are now"
-                ) from None
-            raise NotShown(GONE) from None
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise NotShown(f"the picture cannot be read ({reason})") from None
+            with _reasons(collection, place):
+                file = self._file(collection, path)
+                return Facts(file, file.stat().st_size, *decoder.dimensions(file))
+        except NotShown:
+            return None
 
     def thumbnail(self, collection: Collection, path: str, side: int) -> tuple[bytes, str]:
         """Reduces the picture of an item to at most `side` pixels in width and height.
@@ -107,6 +113,18 @@ class Pictures:
         """Deletes an added picture."""
         self._kept(path).unlink(missing_ok=True)
 
+    def _file(self, collection: Collection, path: str) -> Path:
+        """Finds the file of an item's picture; raises NotShown."""
+        place = self.place(collection)
+        if collection.name == UPLOADS or (place is None and self._kept(path).exists()):
+            return self._kept(path)
+        if place is None:
+            raise NotShown(
+                f"where the pictures of {_described(collection)} lie is not known; index them "
+                "again, or name their folder to serve, with --images"
+            )
+        return _file(Path(place), path)
+
     def _kept(self, path: str) -> Path:
         file = _named(self._added, path)
         if self._earlier is not None and not file.exists():
@@ -125,6 +143,25 @@ class Pictures:
         if pixels is None:
             raise NotShown(GONE)
         return Image.fromarray(pixels.squeeze())
+
+
+@contextlib.contextmanager
+def _reasons(collection: Collection, place: str | None) -> Iterator[None]:
+    """Says why the file of a picture cannot be read."""
+    try:
+        yield
+    except decoder.Unreadable as error:
+        raise NotShown(str(error)) from None
+    except (FileNotFoundError, NotADirectoryError):
+        if place is not None and not os.path.exists(place):
+            raise NotShown(
+                f"the pictures of the collection {collection.name} are not there; the disk may "
+                "not be mounted, or they were moved: index them again where they are now"
+            ) from None
+        raise NotShown(GONE) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NotShown(f"the picture cannot be read ({reason})") from None
 
 
 def _described(collection: Collection) -> str:

@@ -1,0 +1,97 @@
+"""Near-duplicates among the items of an index, with what a person needs to choose one of them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxhash.search.collection import catalog
+from jaxhash.search.collection.named import Named
+from jaxhash.search.index.groups import group
+from jaxhash.search.service.thumbnails import Facts, Pictures
+
+PAGE = 10_000
+
+
+class Duplicate(NamedTuple):
+    """An item of a group of near-duplicates.
+
+    id: its name. facts: of its file; None without one. same: whether the file of another item of
+    the group has the same bytes.
+    """
+
+    id: str
+    facts: Facts | None
+    same: bool = False
+
+
+def find(
+    index: Named, pictures: Pictures, radius: int, collection: str | None = None
+) -> list[list[Duplicate]]:
+    """Finds groups of items whose codes differ in at most `radius` bits.
+
+    Two items are in one group where a chain of items joins them, each near the next.
+
+    Args:
+      index: the items.
+      pictures: their files.
+      radius: in bits.
+      collection: to look in; None looks in all.
+
+    Returns:
+      the groups of two items or more, in the order of their first items; items that have the same
+      file content stand together.
+    """
+    ids, codes = _codes(index, collection)
+    numbers = group(codes, radius)
+    order = np.argsort(numbers, kind="stable")
+    ends = np.flatnonzero(np.diff(numbers[order])) + 1
+    return [
+        _described(index, pictures, [ids[row] for row in rows])
+        for rows in np.split(order, ends)
+        if len(rows) > 1
+    ]
+
+
+def _codes(index: Named, collection: str | None) -> tuple[list[str], np.ndarray]:
+    where = None if collection is None else {catalog.COLLECTION: collection}
+    ids: list[str] = []
+    codes = [np.zeros((0, -(-index.bits // 8)), np.uint8)]
+    for items in _pages(index, where):
+        ids += [item.id for item in items]
+        codes.append(np.stack([item.code for item in items]))
+    return ids, np.concatenate(codes)
+
+
+def _pages(index: Named, where: dict[str, str] | None) -> Iterator[list]:
+    after = ""
+    while items := index.items(after, PAGE, where):
+        yield items
+        after = items[-1].id
+
+
+def _described(index: Named, pictures: Pictures, ids: Sequence[str]) -> list[Duplicate]:
+    found = []
+    for id in ids:
+        place = index.locate(id)
+        found.append(Duplicate(id, place and pictures.facts(*place)))
+    sizes = Counter(each.facts.bytes for each in found if each.facts)
+    digests = [
+        _digest(each.facts.file) if each.facts and sizes[each.facts.bytes] > 1 else None
+        for each in found
+    ]
+    counts = Counter(digests)
+    first = {digest: place for place, digest in reversed([*enumerate(digests)])}
+    order = sorted(range(len(found)), key=lambda i: first[digests[i]] if digests[i] else i)
+    return [found[i]._replace(same=bool(digests[i]) and counts[digests[i]] > 1) for i in order]
+
+
+def _digest(file: Path) -> str | None:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError:
+        return None
