@@ -1,5 +1,9 @@
 """Encode a collection of images, and search it.
 
+  python -m jaxhash.search index --images=~/photos
+  python -m jaxhash.search query --image=cat.jpg
+  python -m jaxhash.search duplicates
+  python -m jaxhash.search serve
   python -m jaxhash.search index --workdir=runs/a --images=~/photos --images=~/scans
   python -m jaxhash.search index --workdir=runs/a --images=table.csv
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/train
@@ -11,9 +15,11 @@
   python -m jaxhash.search forget --workdir=runs/a --collection=photos
   python -m jaxhash.search backup --workdir=runs/a --to=codes.backup
 
-The index is stored in the workdir, or where --index says: another folder, or a Milvus cluster as
-milvus://host:port/collection. Each folder, table or data set is a collection of the index; one that
-is indexed again has only what is new or changed encoded.
+Without --workdir, an encoder that comes with jaxhash is used, and the index is stored in
+~/.local/share/jaxhash; with it, a network that you trained, and the index is stored in the workdir.
+--index names another folder, or a Milvus cluster as milvus://host:port/collection. Each folder,
+table or data set is a collection of the index; one that is indexed again has only what is new or
+changed encoded.
 """
 
 import argparse
@@ -27,7 +33,6 @@ from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
-RADIUS = 20  # of near-duplicates, of 256 bits; docs/search.md has the measurements
 COMMANDS = {  # and the module of each
     "index": "index",
     "query": "query",
@@ -99,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
 
     duplicates = command("duplicates", "Print groups of near-duplicates; deletes nothing.")
     duplicates.add_argument(
-        "--radius", type=whole(0), default=RADIUS, help=f"most bits that differ; {RADIUS}"
+        "--radius", type=whole(0), help="most bits that differ; by default an eighth of all"
     )
     duplicates.add_argument("--collection", metavar="NAME", help="only in this collection")
     duplicates.add_argument("--json", action="store_true", help="print JSON: groups, lists of ids")

@@ -54,7 +54,7 @@ def of_cifar10(name: str, images: int, seed: int, folder: str | None) -> np.ndar
     return features(network, loader.select(found.pool.pixels, np.sort(drawn)))
 
 
-def features(network: ready.ReadyEncoder, pixels: np.ndarray) -> np.ndarray:
+def features(network: ready.ReadyEncoder, pixels: loader.Array) -> np.ndarray:
     """Computes what the hash layer of an encoder takes, of uint8 [n h w c]: float64 [n d]."""
     model = network.model.clone(cut=hash_network.ALL)
     replicas = Replicas()

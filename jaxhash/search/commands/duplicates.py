@@ -7,7 +7,7 @@ from jaxhash.errors import printable
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.named import Named
 from jaxhash.search.commands import opening
-from jaxhash.search.service.duplicates import Duplicate, find
+from jaxhash.search.service.duplicates import Duplicate, default_radius, described, find
 from jaxhash.search.service.thumbnails import Pictures
 
 
@@ -18,11 +18,15 @@ def run(options: Namespace) -> None:
     try:
         if options.collection is not None:
             catalog.find(index.collections(), options.collection)
-        pictures = Pictures(opening.folder(options) / opening.ADDED)
-        groups = find(index, pictures, options.radius, options.collection)
+        radius = default_radius(index.bits) if options.radius is None else options.radius
+        groups = find(index, radius, options.collection)
+        if options.json:
+            print(json.dumps({"groups": groups}))
+        else:
+            pictures = Pictures(opening.folder(options) / opening.ADDED)
+            print(_lines([described(index, pictures, group) for group in groups]))
     finally:
         index.close()
-    print(_json(groups) if options.json else _lines(groups))
 
 
 def _lines(groups: list[list[Duplicate]]) -> str:
@@ -41,7 +45,3 @@ def _described(each: Duplicate) -> str:
     _, size, width, height = each.facts
     same = "same bytes" if each.same else ""
     return f"{size:>13,} bytes  {width:>6} x {height:<6}  {same:10}"
-
-
-def _json(groups: list[list[Duplicate]]) -> str:
-    return json.dumps({"groups": [[each.id for each in group] for group in groups]})

@@ -163,7 +163,7 @@ async function browse(signal, after = "") {
 
 function empty() {
   say("The collection is empty", "Index a folder of pictures, then come back:", {
-    command: "python -m jaxhash.search index --workdir=RUN --images=FOLDER",
+    command: "python -m jaxhash.search index --images=FOLDER",
   });
 }
 

@@ -28,32 +28,35 @@ class Duplicate(NamedTuple):
     same: bool = False
 
 
-def find(
-    index: Named, pictures: Pictures, radius: int, collection: str | None = None
-) -> list[list[Duplicate]]:
+def default_radius(bits: int) -> int:
+    """Returns how many bits near-duplicates differ in at most, where nobody says it.
+
+    docs/search.md has the measurements, of the encoder lite0.
+
+    >>> default_radius(256)
+    32
+    """
+    return bits // 8
+
+
+def find(index: Named, radius: int, collection: str | None = None) -> list[list[str]]:
     """Finds groups of items whose codes differ in at most `radius` bits.
 
     Two items are in one group where a chain of items joins them, each near the next.
 
     Args:
       index: the items.
-      pictures: their files.
       radius: in bits.
       collection: to look in; None looks in all.
 
     Returns:
-      the groups of two items or more, in the order of their first items; items that have the same
-      file content stand together.
+      the names of the items of each group of two or more, in the order of ids.
     """
-    ids, codes = _codes(index, collection)
+    names, codes = _codes(index, collection)
     numbers = group(codes, radius)
     order = np.argsort(numbers, kind="stable")
-    ends = np.flatnonzero(np.diff(numbers[order])) + 1
-    return [
-        _described(index, pictures, [ids[row] for row in rows])
-        for rows in np.split(order, ends)
-        if len(rows) > 1
-    ]
+    groups = np.split(order, np.flatnonzero(np.diff(numbers[order])) + 1)
+    return [[names[row] for row in rows] for rows in groups if len(rows) > 1]
 
 
 def _codes(index: Named, collection: str | None) -> tuple[list[str], np.ndarray]:
@@ -73,7 +76,8 @@ def _pages(index: Named, where: dict[str, str] | None) -> Iterator[list]:
         after = items[-1].id
 
 
-def _described(index: Named, pictures: Pictures, ids: Sequence[str]) -> list[Duplicate]:
+def described(index: Named, pictures: Pictures, ids: Sequence[str]) -> list[Duplicate]:
+    """Describes the items of a group; those whose files have the same bytes stand together."""
     found = []
     for id in ids:
         place = index.locate(id)

@@ -18,6 +18,7 @@ from jaxhash.search.index.interface import (
     shown,
 )
 from jaxhash.search.service import schemas
+from jaxhash.search.service.duplicates import Duplicate, default_radius, described, find
 from jaxhash.search.service.parameters import MAX_HITS, Id, Upload, Wanted, Where, Work
 from jaxhash.search.service.schemas import PICTURES, problems
 from jaxhash.search.service.searcher import Query as Asked
@@ -27,6 +28,7 @@ from jaxhash.search.service.thumbnails import encoded
 LOOKS, SAMPLE = 50, 20  # `about` reads metadata at 50 places of the index, 20 items at each
 LAST = "\U0010ffff"  # sorts after all names of files
 NO_SUCH = "there is no picture of this id"
+GROUPS, GROUP = 100, 100  # near-duplicates: groups that are shown, and pictures of a group
 NAMES = 16  # names in the metadata of an added picture
 
 router = APIRouter(prefix="/api")
@@ -75,6 +77,25 @@ async def browse(
     items = await work.on_index(work.index.items, after, limit + 1, where or None)
     shown = [schemas.Item.of(item) for item in items[:limit]]
     return schemas.Page(items=shown, next=shown[-1].id if len(items) > limit else None)
+
+
+@router.get("/duplicates", responses=problems())
+async def duplicates(
+    work: Work,
+    radius: Annotated[
+        int | None, Query(ge=0, le=4096, description="Default: an eighth of all bits.")
+    ] = None,
+    collection: Annotated[str | None, Query(description="Only in this collection.")] = None,
+) -> schemas.Duplicates:
+    """Finds groups of near-duplicates; takes seconds among ten thousand pictures."""
+    radius = default_radius(work.index.bits) if radius is None else radius
+    groups = await work.on_groups(find, work.index, radius, collection)
+
+    def describe() -> list[list[Duplicate]]:
+        return [described(work.index, work.pictures, ids[:GROUP]) for ids in groups[:GROUPS]]
+
+    shown = await work.on_pictures(describe)
+    return schemas.Duplicates.of(shown, radius, len(groups))
 
 
 @router.post("/items", status_code=201, responses=problems(400, 415))

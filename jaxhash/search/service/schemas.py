@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jaxhash.search.index import interface
+from jaxhash.search.service import duplicates
 
 
 class Item(BaseModel):
@@ -42,6 +43,36 @@ class Found(BaseModel):
             Hit(distance=int(hit.distance), **Item.of(hit.item).model_dump()) for hit in hits[:most]
         ]
         return cls(code=code.hex(), hits=shown, total=len(hits))
+
+
+class Duplicate(BaseModel):
+    """A picture of a group of near-duplicates; the numbers are null where its file is not known."""
+
+    id: str
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+    same: bool = Field(description="Whether another file of the group has the same bytes.")
+
+
+class Duplicates(BaseModel):
+    """Groups of near-duplicates, in the order of their first pictures."""
+
+    radius: int = Field(description="How many bits two of them differ in at most.")
+    groups: list[list[Duplicate]]
+    total: int = Field(description="Number of all groups; `groups` holds no more than 100 of them.")
+
+    @classmethod
+    def of(cls, groups: list[list[duplicates.Duplicate]], radius: int, total: int) -> "Duplicates":
+        """Converts groups of an index, of which there are `total`."""
+        shown = [
+            [
+                Duplicate(id=id, same=same, **(facts._asdict() if facts else {}))
+                for id, facts, same in group
+            ]
+            for group in groups
+        ]
+        return cls(radius=radius, groups=shown, total=total)
 
 
 class Page(BaseModel):

@@ -40,7 +40,8 @@ class Searcher:
 
     The network has a thread of its own and so has the index; one call of either serves all requests
     that arrived during the previous one. Changes of the index have another, because they may wait
-    for other programs. Decoding has a few threads, which bounds its memory.
+    for other programs, and the search for near-duplicates, which takes long. Decoding has a few
+    threads, which bounds its memory.
 
     Attributes:
       network: encodes.
@@ -59,6 +60,7 @@ class Searcher:
         self._on_device = ThreadPoolExecutor(1, "network")
         self._on_index = ThreadPoolExecutor(1, "index")
         self._writing = ThreadPoolExecutor(1, "writing")
+        self._grouping = ThreadPoolExecutor(1, "grouping")
         self._codes: Batcher[np.ndarray, np.ndarray] = Batcher(
             self._encode, max_batch=network.max_batch, thread=self._on_device
         )
@@ -71,7 +73,8 @@ class Searcher:
         async with self._codes.run(), self._hits.run():
             yield
         await self.on_index(self.index.close)
-        for threads in (self._decoders, self._on_device, self._on_index, self._writing):
+        pools = (self._decoders, self._on_device, self._on_index, self._writing, self._grouping)
+        for threads in pools:
             threads.shutdown()
 
     async def decode(self, file: BinaryIO) -> tuple[Image.Image, np.ndarray]:
@@ -108,6 +111,10 @@ class Searcher:
     async def change(self, work: Callable[..., Result], *args) -> Result:
         """Calls a function that changes the index, in a thread of its own."""
         return await self._in(self._writing, work, *args)
+
+    async def on_groups(self, work: Callable[..., Result], *args) -> Result:
+        """Calls a function that reads all of the index, in a thread of its own."""
+        return await self._in(self._grouping, work, *args)
 
     async def on_pictures(self, work: Callable[..., Result], *args) -> Result:
         """Calls a function in the threads that decode and encode pictures."""

@@ -127,7 +127,7 @@ def test_an_empty_index_says_how_to_fill_it(tab, tmp_path):
     with small.running(small.place(tmp_path, small.tiny_network(), 0).app()) as address:
         tab.goto(address)
         expect(tab.locator("#message")).to_contain_text("The collection is empty")
-        expect(tab.locator("#message")).to_contain_text("search index --workdir=RUN --images=")
+        expect(tab.locator("#message")).to_contain_text("search index --images=")
         upload(tab)
         expect(tab.locator("#heading")).to_have_text("0 pictures")
         expect(tab.locator("#message")).to_contain_text("The collection is empty")
