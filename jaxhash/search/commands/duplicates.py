@@ -35,7 +35,8 @@ def _lines(groups: list[list[Duplicate]]) -> str:
         lines.append(f"group {number}: {len(group):,} images")
         lines += [f"  {_described(each)}  {printable(each.id)}" for each in group]
     images = sum(map(len, groups))
-    lines.append(f"{images:,} images in {len(groups):,} groups; nothing was deleted")
+    word = "group" if len(groups) == 1 else "groups"
+    lines.append(f"{images:,} images in {len(groups):,} {word}; nothing was deleted")
     return "\n".join(lines)
 
 

@@ -213,3 +213,27 @@ def test_a_server_that_stopped_is_missed(tab, tmp_path):
         expect(tab.locator(".hit")).to_have_count(4)
     upload(tab)
     expect(tab.locator("#message")).to_contain_text("The server does not answer")
+
+
+@pytest.mark.parametrize("width", [390, 768, 1200])
+def test_near_duplicates_side_by_side(tab, tmp_path, width):
+    place = small.place(tmp_path, small.tiny_network(), 6)
+    (item,) = place.index.get(["pictures/cat/00.png"])
+    name = f"cat/{'a long name ' * 20}.png"
+    picture(0).save(tmp_path / "pictures" / name)
+    place.index.add([item._replace(id=f"pictures/{name}")])
+    tab.set_viewport_size({"width": width, "height": 800})
+    with small.running(place.app()) as address:
+        tab.goto(address)
+        tab.locator("#also a").click()
+        expect(tab.locator("#radius")).to_have_value("1")
+        tab.locator("#radius").fill("0")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#heading")).to_have_text("1 group")
+        expect(tab.locator(".hit")).to_have_count(2)
+        assert hits(tab) == ["cat/00.png", name]
+        expect(tab.locator(".hit .row").first).to_contain_text("24 × 16")
+        assert tab.evaluate(WIDTH) == width
+        tab.locator(".hit").first.click()
+        expect(tab.locator("#queryname")).to_have_text("cat/00.png")
+    assert not tab.said
