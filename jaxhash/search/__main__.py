@@ -8,6 +8,8 @@
   python -m jaxhash.search index --workdir=runs/a --images=table.csv
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/train
   python -m jaxhash.search index --workdir=runs/a --images=tfds:cifar10/cifar10_59k
+  python -m jaxhash.search index --images=~/photos --part=3/64 --index=part3
+  python -m jaxhash.search index --merge=part1 --merge=part2 --merge=part3
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --k=20 --where label=cat
   python -m jaxhash.search query --workdir=runs/a --image=cat.jpg --radius=2
   python -m jaxhash.search serve --workdir=runs/a --port=8000
@@ -62,7 +64,17 @@ def parser() -> argparse.ArgumentParser:
 
     index = command("index", "Encode and store new and changed images.")
     places = "folder, table (.csv, .parquet) or tfds:NAME/SPLIT; of a protocol, the database"
-    index.add_argument("--images", required=True, action="append", help=f"{places}; repeatable")
+    what = index.add_mutually_exclusive_group(required=True)
+    what.add_argument("--images", action="append", help=f"{places}; repeatable")
+    what.add_argument(
+        "--merge",
+        action="append",
+        metavar="INDEX",
+        help="join with parts made elsewhere; repeatable",
+    )
+    index.add_argument(
+        "--part", metavar="3/64", help="encode this share alone, always the same images"
+    )
     index.add_argument(
         "--collection",
         metavar="NAME",

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from jaxhash.search.collection.catalog import COLLECTION, key
 from jaxhash.search.collection.origin import STAMP, Entry, Origin
+from jaxhash.search.collection.parts import WHOLE, Part
 from jaxhash.search.index.interface import PATH_LENGTH, Index, Item, possible
 
 PAGE = 1_000
@@ -54,6 +55,7 @@ def collect(
     workers: int = 0,
     prune: str | None = None,
     force: bool = False,
+    part: Part = WHOLE,
 ) -> Report:
     """Stores the codes of new and changed images; after a kill the next call continues.
 
@@ -69,10 +71,13 @@ def collect(
         collection; "all" deletes them then too, and those below folders that hold no file. What
         lies below a folder that cannot be listed is not known to be gone, and kept.
       force: whether to encode what did not change, too.
+      part: of the collection: what does not belong to it is neither read nor called gone.
 
     Raises:
       UserError: the index does not answer, or the images are of another kind than the network's.
     """
+    own = [entry for entry in origin.entries if part.has(entry.path)]
+    origin = origin._replace(entries=own)
     new, relabelled, there, damaged = _compare(origin, name, index, force)
     for page in _pages(relabelled, PAGE):
         index.add(page)
@@ -88,7 +93,7 @@ def collect(
                 index.add([_item(e, name, c) for (e, _), c in zip(good, codes, strict=True)])
             encoded += len(good)
             bar.update(len(batch))
-    report = _missing(origin, name, index)
+    report = _missing(origin, name, index, part)
     report = report._replace(
         encoded=encoded, relabelled=len(relabelled), there=there, damaged=damaged
     )
@@ -152,15 +157,17 @@ def _item(entry: Entry, name: str, code: np.ndarray) -> Item:
     return Item(key(name, entry.path), code, {**entry.metadata, COLLECTION: name})
 
 
-def _missing(origin: Origin, name: str, index: Index) -> Report:
-    """Lists the items of a collection whose pictures were not found."""
+def _missing(origin: Origin, name: str, index: Index, part: Part) -> Report:
+    """Lists the items of a part of a collection whose pictures were not found."""
     known = {entry.path for entry in origin.entries}
     report = Report(0, 0, 0, [], [], 0, [], False, 0)
     unlisted = stored = 0
     for page in members(index, name):
-        stored += len(page)
         for item in page:
             path = item.id.removeprefix(key(name, ""))
+            if not part.has(path):
+                continue
+            stored += 1
             if path in known:
                 continue
             if origin.is_unlisted(path):

@@ -1,5 +1,6 @@
 """`index`: encodes what is new or changed in collections, and tells what it found."""
 
+import contextlib
 import time
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,10 @@ from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import Collection
 from jaxhash.search.collection.collect import collect
+from jaxhash.search.collection.merging import merge
+from jaxhash.search.collection.parts import WHOLE, Part
 from jaxhash.search.commands import opening, telling
+from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Index
 
 DAMAGED, OTHERS = "damaged.txt", "others.txt"  # lists beside the index
@@ -24,6 +28,10 @@ def run(options: Namespace) -> int | None:
       the exit code: 1 where a folder could not be listed, or less was deleted than is gone, and
       else None.
     """
+    if options.merge:
+        _merge(options)
+        return None
+    part = WHOLE if options.part is None else Part.read(options.part)
     if options.collection is not None and len(options.images) > 1:
         raise UserError("--collection names one collection; give one --images with it")
     places = list(dict.fromkeys(sources.resolve(images) for images in options.images))
@@ -44,9 +52,11 @@ def run(options: Namespace) -> int | None:
         complete = True
         for collection, listed in zip(chosen, origins, strict=True):
             start, origin = time.monotonic(), sources.without(listed, collection.exclude)
+            own = sum(part.has(entry.path) for entry in origin.entries)
+            some = "" if part == WHOLE else f"part {options.part}, {own:,} of "
             print(
-                f"{collection.name}: {len(origin.entries):,} images in {printable(origin.place)}, "
-                f"codes of {encoder.identity()}"
+                f"{collection.name}: {some}{len(origin.entries):,} images in "
+                f"{printable(origin.place)}, codes of {encoder.identity()}"
             )
             _remember(store, collection)
             report = collect(
@@ -60,6 +70,7 @@ def run(options: Namespace) -> int | None:
                 workers=options.workers,
                 prune=options.prune,
                 force=options.force,
+                part=part,
             )
             telling.left_out(origin, collection.name, others)
             telling.done(report, time.monotonic() - start, collection.name, damaged)
@@ -69,6 +80,21 @@ def run(options: Namespace) -> int | None:
     finally:
         store.close()
     return None if complete else INCOMPLETE
+
+
+def _merge(options: Namespace) -> None:
+    """Joins other indexes with this one."""
+    encoder = opening.encoder(options)
+    with contextlib.ExitStack() as opened:
+        parts: dict[str, Index] = {}
+        for folder in dict.fromkeys(options.merge):
+            found = open_index(folder, encoder.bits, encoder.identity(), create=False)
+            opened.callback(found.close)
+            parts[folder] = found
+        store = opening.opened(options, encoder, create=True)
+        opened.callback(store.close)
+        added = merge(store, parts)
+        print(f"{added:,} images added; the index holds {store.count():,} images")
 
 
 def _name(options: Namespace, place: str) -> str:
