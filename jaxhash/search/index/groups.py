@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 
 from jaxhash.search.index.scan import Scan
 
-LONG = 512  # codes that share a part: of more, all pairs are compared by FAISS
+LONG = 64  # codes that share a part: of more, all pairs are compared by FAISS
 BLOCK = 256  # codes that FAISS compares with others in one call
 PAIRS = 1 << 18  # that are collected before the groups are joined
 
