@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from jaxhash.cli import compiled
 from jaxhash.errors import UserError, nearest, report
 
 
@@ -87,11 +88,14 @@ def whole(low: int) -> Callable[[str], int]:
 def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
     """Ends the process with the exit code of `main`, or 2 and one line on stderr for a UserError.
 
+    What JAX compiles is kept for the next command, see `jaxhash.cli.compiled`.
+
     Args:
       main: returns an exit code, or None for 0.
       stopped: what is kept after Ctrl-C, in one line; the exit code is 130. Without it Ctrl-C has
         its usual traceback.
     """
+    compiled.keep()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know all letters of a name
             stream.reconfigure(errors="backslashreplace")
