@@ -44,6 +44,7 @@ _FROM = {
     "export_encoder": "encoders.exporter",
     "mean_average_precision": "metrics.evaluate",
     "open_encoder": "encoders.encoder",
+    "open_ready": "encoders.ready",
     "train_and_evaluate": "training.loop",
     "train_step": "training.steps",
 }
