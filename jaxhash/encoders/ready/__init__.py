@@ -77,12 +77,12 @@ def without_layer(name: str, bits: int) -> ReadyEncoder:
     config = _config(name, bits)
     model = hash_network.build(config.model, labels=0)
     augment = augmentation.build(config.data)
-    variables = jax.jit(model.init)(jax.random.key(0), augment.blank(1))
+    # Their shapes alone, without compiling and drawing what is replaced.
+    shapes = jax.eval_shape(model.init, jax.random.key(0), augment.blank(1))
+    variables = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
     torch_names = backbones.family(config.model.backbone.name).torch_names
     try:
-        variables = pretrained.initialise(
-            jax.tree.map(np.asarray, variables), config.model.weights, torch_names
-        )
+        variables = pretrained.initialise(variables, config.model.weights, torch_names)
     except UserError as error:
         if "not installed" in str(error):
             raise UserError(
