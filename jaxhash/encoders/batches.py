@@ -10,6 +10,7 @@ from tqdm import tqdm
 from jaxhash.data import loader
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.encoder import ImageEncoder
+from jaxhash.errors import UserError
 
 
 def encode(
@@ -58,17 +59,46 @@ def _rows(step: int, batch_size: int, share: slice, of: int) -> np.ndarray:
     return np.arange(step * batch_size, (step + 1) * batch_size)[share] % of
 
 
-def compiled(encoder: ImageEncoder, batch_size: int) -> Callable[[np.ndarray], np.ndarray]:
+def separate(rows: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Takes apart what an encoder computes with features.
+
+    Args:
+      rows: uint8 [n ceil(k/8)+k], see `jaxhash.encoders.steps.features_step`.
+      bits: k.
+
+    Returns:
+      codes, uint8 [n ceil(k/8)], and features, int8 [n k].
+
+    >>> codes, features = separate(np.array([[0b01000000, 255, 127]], np.uint8), 2)
+    >>> codes.tolist(), features.tolist()
+    ([[64]], [[-1, 127]])
+    """
+    size = -(-bits // 8)
+    return np.ascontiguousarray(rows[:, :size]), rows[:, size:].view(np.int8)
+
+
+def compiled(
+    encoder: ImageEncoder, batch_size: int, features: bool = False
+) -> Callable[[np.ndarray], np.ndarray]:
     """Makes a function of a trained network that encodes images on all devices.
 
     Args:
       encoder: the network, from a checkpoint or exported.
       batch_size: images a call; fewer are padded, so that it is compiled once for each image size.
+      features: whether it computes features too, which `separate` takes from the codes.
 
     Returns:
-      a function of uint8 [n h w c] to uint8 [n ceil(k/8)].
+      a function of uint8 [n h w c] to uint8 [n ceil(k/8)], or with features [n ceil(k/8)+k].
+
+    Raises:
+      UserError: the encoder computes no features.
     """
+    if features and not encoder.features:
+        raise UserError(
+            "an exported encoder computes codes alone, no features to put hits in order by; give "
+            "the workdir of its run"
+        )
     replicas = Replicas()
-    step = replicas.map(encoder.encode)
+    step = replicas.map(encoder.encode_features if features else encoder.encode)
     variables = replicas.replicate(encoder.variables)
     return partial(encode, step, replicas, variables, batch_size=batch_size, title=None)

@@ -46,11 +46,18 @@ class ImageEncoder(Protocol):
         """Returns the nodes that have an attention map, in the order of the network."""
 
     @property
+    def features(self) -> int:
+        """Returns how many real-valued features `encode_features` computes; 0: it cannot."""
+
+    @property
     def data_dir(self) -> str | None:
         """Returns `data.dir` of the run, where that is known."""
 
     def encode(self, variables: dict, pixels: jax.Array) -> jax.Array:
         """Computes packed codes [b ceil(k/8)] of images: a pure function, a step of one replica."""
+
+    def encode_features(self, variables: dict, pixels: jax.Array) -> jax.Array:
+        """Computes codes and real-valued features: see `jaxhash.encoders.steps.features_step`."""
 
     def attend(self, variables: dict, pixels: jax.Array) -> dict[str, jax.Array]:
         """Computes {node: [b h' w']}, the weight of each position: a pure function."""
@@ -119,6 +126,11 @@ class Encoder(NamedTuple):
         return len(self.augment.mean)
 
     @property
+    def features(self) -> int:
+        """Returns k: the features are the real outputs of the hash layer."""
+        return self.bits
+
+    @property
     def data_dir(self) -> str | None:
         """Returns `data.dir` of the run; None for TFDS's default."""
         return self.config.data.dir
@@ -133,6 +145,10 @@ class Encoder(NamedTuple):
     def encode(self, variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
         """Encodes images: see `jaxhash.encoders.steps.encode_step`."""
         return steps.encode_step(variables, pixels, model=self.model, augment=self.augment)
+
+    def encode_features(self, variables: dict[str, Any], pixels: jax.Array) -> jax.Array:
+        """Encodes images: see `jaxhash.encoders.steps.features_step`."""
+        return steps.features_step(variables, pixels, model=self.model, augment=self.augment)
 
     def attend(self, variables: dict[str, Any], pixels: jax.Array) -> dict[str, jax.Array]:
         """Computes attention maps: see `jaxhash.encoders.steps.attention_step`."""

@@ -70,6 +70,11 @@ class Exported(NamedTuple):
         return ()
 
     @property
+    def features(self) -> int:
+        """Returns 0: only codes are exported."""
+        return 0
+
+    @property
     def data_dir(self) -> None:
         """Returns None: an exported encoder does not know its data set."""
 
@@ -110,6 +115,10 @@ class Exported(NamedTuple):
                 f"[b {self.size} {self.size} {self.channels}]; resize them first"
             )
         return self.program.call(variables, pixels)
+
+    def encode_features(self, variables: dict, pixels: jax.Array) -> jax.Array:
+        """Raises NotImplementedError: see `features`."""
+        raise NotImplementedError
 
     def attend(self, variables: dict, pixels: jax.Array) -> dict[str, jax.Array]:
         """Returns {}: see `nodes`."""

@@ -26,6 +26,24 @@ def encode_step(
     return jnp.packbits(u >= 0, axis=-1)
 
 
+def features_step(
+    variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
+) -> jax.Array:
+    """Encodes uint8 images [b h w c], and keeps u beside the code, to put hits in order by.
+
+    Returns:
+      uint8 [b ceil(k/8)+k]: the packed bits, and u as the bytes of int8, the largest |u| of each
+      image scaled to 127. `jaxhash.encoders.batches.separate` takes them apart.
+    """
+    outputs = model.apply(variables, augment.for_encoding(pixels))
+    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
+    u = outputs.u
+    largest = jnp.maximum(jnp.abs(u).max(axis=-1, keepdims=True), jnp.finfo(u.dtype).tiny)
+    rounded = jnp.round(u / largest * 127).astype(jnp.int8)
+    bytes_ = jax.lax.bitcast_convert_type(rounded, jnp.uint8)
+    return jnp.concatenate([jnp.packbits(u >= 0, axis=-1), bytes_], axis=-1)
+
+
 def trunk_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> jax.Array:

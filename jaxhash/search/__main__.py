@@ -35,6 +35,7 @@ from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
+AMONG = 200  # nearest by code that --rerank puts in order
 COMMANDS = {  # and the module of each
     "index": "index",
     "query": "query",
@@ -96,6 +97,9 @@ def parser() -> argparse.ArgumentParser:
         help="delete items whose image is gone; all: also if they are more than a tenth",
     )
     index.add_argument("--force", action="store_true", help="encode what did not change, too")
+    index.add_argument(
+        "--features", action="store_true", help="store real-valued features too, for --rerank"
+    )
     index.add_argument("--batch-size", type=whole(1), default=64, help="images encoded at once")
     index.add_argument(
         "--workers", type=whole(0), default=0, help="decoding processes; 0: one a core"
@@ -107,6 +111,14 @@ def parser() -> argparse.ArgumentParser:
     query.add_argument("--image", required=True, help="file of the picture")
     query.add_argument("--k", type=whole(1), help="number of hits; 10, or with --radius all")
     query.add_argument("--radius", type=whole(0), help="all that differ in at most this many bits")
+    query.add_argument(
+        "--rerank",
+        type=whole(1),
+        nargs="?",
+        const=AMONG,
+        metavar="N",
+        help=f"put the N nearest by code, {AMONG}, in order by features; see index --features",
+    )
     query.add_argument(
         "--where", action="append", default=[], metavar="NAME=VALUE", help="only with this metadata"
     )

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from jaxhash.encoders.batches import separate
 from jaxhash.search.collection.catalog import COLLECTION, key
 from jaxhash.search.collection.origin import STAMP, Entry, Origin
 from jaxhash.search.collection.parts import WHOLE, Part
@@ -56,6 +57,7 @@ def collect(
     prune: str | None = None,
     force: bool = False,
     part: Part = WHOLE,
+    features: bool = False,
 ) -> Report:
     """Stores the codes of new and changed images; after a kill the next call continues.
 
@@ -73,12 +75,15 @@ def collect(
       force: whether to encode what did not change, too.
       part: of the collection: what does not belong to it is neither read nor called gone.
 
+      features: whether `encode` computes features too, which are stored; what has none is encoded
+        again.
+
     Raises:
       UserError: the index does not answer, or the images are of another kind than the network's.
     """
     own = [entry for entry in origin.entries if part.has(entry.path)]
     origin = origin._replace(entries=own)
-    new, relabelled, there, damaged = _compare(origin, name, index, force)
+    new, relabelled, there, damaged = _compare(origin, name, index, force, features)
     for page in _pages(relabelled, PAGE):
         index.add(page)
     read = origin.read(new, size, channels, workers)
@@ -89,8 +94,14 @@ def collect(
             good = [pair for pair in batch if not isinstance(pair[1], str)]
             damaged += [(entry.path, why) for entry, why in batch if isinstance(why, str)]
             if good:
-                codes = encode(np.stack([pixels for _, pixels in good]))
-                index.add([_item(e, name, c) for (e, _), c in zip(good, codes, strict=True)])
+                codes, vectors = encode(np.stack([pixels for _, pixels in good])), None
+                if features:
+                    codes, vectors = separate(codes, index.bits)
+                items = [_item(e, name, c) for (e, _), c in zip(good, codes, strict=True)]
+                if vectors is not None:
+                    pairs_ = zip(items, vectors, strict=True)
+                    items = [item._replace(features=vector) for item, vector in pairs_]
+                index.add(items)
             encoded += len(good)
             bar.update(len(batch))
     report = _missing(origin, name, index, part)
@@ -119,7 +130,7 @@ def members(index: Index, name: str) -> Iterator[list[Item]]:
 
 
 def _compare(
-    origin: Origin, name: str, index: Index, force: bool
+    origin: Origin, name: str, index: Index, force: bool, features: bool
 ) -> tuple[list[Entry], list[Item], int, list[tuple[str, str]]]:
     """Compares entries with the index.
 
@@ -140,12 +151,13 @@ def _compare(
         else:
             entries.append(entry)
     for page in _pages(entries, PAGE):
-        found = index.get([key(name, entry.path) for entry in page])
-        for entry, stored in zip(page, found, strict=True):
-            if stored is None or force or stored.metadata.get(STAMP) != entry.metadata[STAMP]:
+        ids = [key(name, entry.path) for entry in page]
+        for entry, stored, vector in zip(page, index.get(ids), index.features(ids), strict=True):
+            changed = stored is None or stored.metadata.get(STAMP) != entry.metadata[STAMP]
+            if stored is None or changed or force or (features and vector is None):
                 new.append(entry)
                 continue
-            item = _item(entry, name, stored.code)
+            item = _item(entry, name, stored.code)._replace(features=vector)
             if dict(stored.metadata) != item.metadata:
                 relabelled.append(item)
             else:

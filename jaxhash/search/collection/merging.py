@@ -46,7 +46,9 @@ def merge(index: Index, parts: Mapping[str, Index]) -> int:
                 there = index.get([item.id for item in page])
                 new = [item for item, stored in zip(page, there, strict=True) if stored is None]
                 if new:
-                    index.add(new)
+                    vectors = part.features([item.id for item in new])
+                    pairs = zip(new, vectors, strict=True)
+                    index.add([item._replace(features=vector) for item, vector in pairs])
                 added += len(new)
                 bar.update(len(page))
     return added

@@ -7,6 +7,7 @@ import numpy as np
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.catalog import Collection
 from jaxhash.search.index.interface import Hit, Index, Item
+from jaxhash.search.index.reranking import Ranked, rerank
 
 
 class Named:
@@ -47,6 +48,34 @@ class Named:
     ) -> list[list[Hit]]:
         """Finds the k nearest items of each query, codes uint8 [q ceil(bits/8)]."""
         return self._hits(self.index.nearest(codes, k, where))
+
+    def rerank(
+        self,
+        code: np.ndarray,
+        features: np.ndarray,
+        *,
+        among: int,
+        radius: int | None = None,
+        where: Mapping[str, str] | None = None,
+    ) -> list[Ranked]:
+        """Finds the `among` items nearest to a code, and puts them in order by their features.
+
+        Args:
+          code: uint8 [ceil(bits/8)].
+          features: of the query, int8 [d].
+          among: number of items.
+          radius: instead of `among`: all items within this many bits.
+          where: as in `nearest`.
+        """
+        if radius is None:
+            (hits,) = self.index.nearest(code[None], among, where)
+        else:
+            (hits,) = self.index.within(code[None], radius, where)
+        known = self.collections()
+        return [
+            one._replace(hit=one.hit._replace(item=_shown(known, one.hit.item)))
+            for one in rerank(self.index, hits, features)
+        ]
 
     def within(
         self, codes: np.ndarray, radius: int, where: Mapping[str, str] | None = None

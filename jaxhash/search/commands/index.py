@@ -18,6 +18,7 @@ from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Index
 
 DAMAGED, OTHERS = "damaged.txt", "others.txt"  # lists beside the index
+FEATURES = "features"  # a note: the index keeps them, so that later calls compute them too
 INCOMPLETE = 1  # exit code
 
 
@@ -38,6 +39,8 @@ def run(options: Namespace) -> int | None:
     if options.collection is not None:
         catalog.check_name(options.collection)
     encoder = opening.encoder(options)
+    if options.features:
+        compiled(encoder, options.batch_size, features=True)  # refused before the index is opened
     data_dir = options.data_dir or encoder.data_dir
     kept = None if data_dir is None else str(Path(data_dir).expanduser().resolve())
     # Before the index is opened: a place that cannot be read makes none.
@@ -47,7 +50,10 @@ def run(options: Namespace) -> int | None:
         new = [Collection(_name(options, place), place, kept) for place in places]
         opening.update(options, store, *new)
         chosen = _choose(options, store, new)
-        encode = compiled(encoder, options.batch_size)
+        features = options.features or FEATURES in store.notes()
+        encode = compiled(encoder, options.batch_size, features)
+        if options.features:
+            store.note(FEATURES, "int8", store.notes().get(FEATURES))
         damaged, others = telling.Listed(beside / DAMAGED), telling.Listed(beside / OTHERS)
         complete = True
         for collection, listed in zip(chosen, origins, strict=True):
@@ -71,6 +77,7 @@ def run(options: Namespace) -> int | None:
                 prune=options.prune,
                 force=options.force,
                 part=part,
+                features=features,
             )
             telling.left_out(origin, collection.name, others)
             telling.done(report, time.monotonic() - start, collection.name, damaged)

@@ -9,8 +9,9 @@ from pathlib import Path
 from jaxhash.errors import UserError, first_line
 from jaxhash.search.index.failures import BUSY, WAIT, one_line
 from jaxhash.search.index.identity import alone, unlink_beside
+from jaxhash.search.index.interface import NONE_YET
 from jaxhash.search.index.opening import open_to_read, open_to_write
-from jaxhash.search.index.tables import FILE, NONE_YET, begin_generation, settings
+from jaxhash.search.index.tables import FILE, begin_generation, settings
 from jaxhash.search.index.unfinished import unfinished
 
 DAMAGED = (sqlite3.DatabaseError, ValueError, TypeError)

@@ -10,9 +10,9 @@ from pathlib import Path
 from jaxhash.errors import UserError
 from jaxhash.search.index.failures import BUSY, WAIT, one_line
 from jaxhash.search.index.identity import of
-from jaxhash.search.index.interface import check_identity
+from jaxhash.search.index.interface import NONE_YET, check_identity
 from jaxhash.search.index.opening import Opened, open_to_read, open_to_write
-from jaxhash.search.index.tables import NONE_YET, begin_generation, create, settings
+from jaxhash.search.index.tables import begin_generation, create, settings
 
 
 class Database:

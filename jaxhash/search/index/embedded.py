@@ -16,6 +16,8 @@ from jaxhash.search.index.tables import FILE, GENERATION
 
 LOGGED = 10_000  # changes that a reader applies one by one; after more it reads all again
 NOTES = "create table if not exists note (title text primary key, text text not null) without rowid"
+# Apart from the items, since few indexes have them, and no search reads them all.
+FEATURES = "create table if not exists feature (id text primary key, vector blob not null)"
 
 
 class Embedded:
@@ -50,6 +52,7 @@ class Embedded:
         ]
         with self._file.writing() as db:
             db.executemany("insert or replace into item values (?, ?, ?)", records)
+            _keep_features(db, items)
             self._log(db, [item.id for item in items])
 
     def delete(self, ids: Sequence[str]) -> int:
@@ -59,6 +62,7 @@ class Embedded:
             count = db.execute(
                 "delete from item where id in (select value from json_each(?))", [json.dumps(ids)]
             ).rowcount
+            _delete_features(db, ids)
             self._log(db, ids)
         return count
 
@@ -66,6 +70,16 @@ class Embedded:
         """Returns items by id, None for an id that is not stored."""
         with self._file.reading() as file:
             found = _read(file.db, ids)
+        return [found.get(id) for id in ids]
+
+    def features(self, ids: Sequence[str]) -> list[np.ndarray | None]:
+        """Returns the features of items, int8 [d]; None for one without, or not stored."""
+        with self._file.reading() as file:
+            if not _has(file.db, "feature"):
+                return [None] * len(ids)
+            query = "select * from feature where id in (select value from json_each(?))"
+            asked = json.dumps([id for id in ids if possible(id)])
+            found = {id: np.frombuffer(v, np.int8) for id, v in file.db.execute(query, [asked])}
         return [found.get(id) for id in ids]
 
     def nearest(
@@ -112,8 +126,7 @@ class Embedded:
         """Returns the notes on the index: texts by title."""
         with self._file.reading() as file:
             # An index of an earlier version has none.
-            query = "select count(*) from sqlite_master where type = 'table' and name = 'note'"
-            if not file.db.execute(query).fetchone()[0]:
+            if not _has(file.db, "note"):
                 return {}
             return dict(file.db.execute("select title, text from note"))
 
@@ -172,6 +185,26 @@ class Embedded:
             return current.scan(), current.ids
         rows = self._matching(file, where)
         return Scan(current.codes[rows]), current.ids[rows]
+
+
+def _has(db: sqlite3.Connection, table: str) -> bool:
+    query = "select count(*) from sqlite_master where type = 'table' and name = ?"
+    return bool(db.execute(query, [table]).fetchone()[0])
+
+
+def _keep_features(db: sqlite3.Connection, items: Sequence[Item]) -> None:
+    given = [(item.id, item.features.tobytes()) for item in items if item.features is not None]
+    if len(given) < len(items):
+        _delete_features(db, [item.id for item in items if item.features is None])
+    if given:
+        db.execute(FEATURES)
+        db.executemany("insert or replace into feature values (?, ?)", given)
+
+
+def _delete_features(db: sqlite3.Connection, ids: Sequence[str]) -> None:
+    if _has(db, "feature"):
+        query = "delete from feature where id in (select value from json_each(?))"
+        db.execute(query, [json.dumps(ids)])
 
 
 def _read(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Item]:

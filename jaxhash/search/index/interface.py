@@ -9,6 +9,9 @@ from jaxhash.errors import UserError
 
 NAME_LENGTH, PATH_LENGTH = 64, 512  # most characters of a collection's name, and of a path in it
 ID_LENGTH = NAME_LENGTH + 1 + PATH_LENGTH
+NONE_YET = (
+    "no index yet; make one with python -m jaxhash.search index --images=FOLDER, and these flags"
+)
 OWN = "_"  # first letter of names of metadata that are reserved for this package
 
 
@@ -18,11 +21,14 @@ class Item(NamedTuple):
     id: its name, unique in the index, of 1 to 577 characters.
     code: uint8 [ceil(k/8)], bits packed most significant first.
     metadata: values by names, which are not empty, for example {"label": "cat"}; for filters.
+    features: int8 [d], to put hits in order by, or None. Indexes return items without them; see
+      `Index.features`.
     """
 
     id: str
     code: np.ndarray
     metadata: Mapping[str, str]
+    features: np.ndarray | None = None
 
 
 class Hit(NamedTuple):
@@ -55,6 +61,9 @@ class Index(Protocol):
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
         """Returns items by id, None for an id that is not stored."""
+
+    def features(self, ids: Sequence[str]) -> list[np.ndarray | None]:
+        """Returns the features of items, int8 [d]; None for one without, or not stored."""
 
     def nearest(
         self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
@@ -103,7 +112,7 @@ def checked(items: Sequence[Item], bits: int) -> list[Item]:
 
     Raises:
       UserError: an id is not `possible`.
-      ValueError: a code is not of `bits` bits, or metadata are not strings.
+      ValueError: a code is not of `bits` bits, metadata are not strings, or features not int8.
 
     >>> item = Item("a.jpg", np.zeros(2, np.uint8), {"label": "cat"})
     >>> [kept.id for kept in checked([item, item], 12)]
@@ -117,6 +126,10 @@ def checked(items: Sequence[Item], bits: int) -> list[Item]:
             )
         if "" in item.metadata or not _texts([*item.metadata, *item.metadata.values()]):
             raise ValueError(f"metadata of {item.id[:60]!r} are not names and texts")
+    for item in items:
+        found = item.features
+        if found is not None and (found.dtype != np.int8 or found.ndim != 1):
+            raise ValueError(f"features are {found.dtype} {found.shape}: expected int8 [d]")
     forms = {(item.code.dtype, item.code.shape) for item in items}
     if len(forms) > 1:
         raise ValueError(f"codes of several forms: {forms}")

@@ -1,5 +1,6 @@
 """The index for a cluster: a collection in Milvus, searched by exact scans on its nodes."""
 
+import base64
 import contextlib
 import json
 import logging
@@ -13,6 +14,8 @@ import numpy as np
 from jaxhash.errors import UserError
 from jaxhash.metrics import hamming
 from jaxhash.search.index.interface import (
+    NONE_YET,
+    OWN,
     Hit,
     Item,
     check_identity,
@@ -24,6 +27,7 @@ from jaxhash.search.index.interface import (
 TOKEN = "JAXHASH_MILVUS_TOKEN"  # environment variable with user:password or an API key
 MAX_HITS = 16_384  # of Milvus, for one query
 NOTES = "_notes"  # after the name of a collection, that of the one with its notes
+FEATURES = OWN + "features"  # in the metadata: an item's features, base64
 SPARE = 64  # further neighbours that are searched, to find the end of ties at the k-th distance
 ROWS = 5_000  # in one call, of at most 64 MiB
 CONNECT_SECONDS, CALL_SECONDS = 5, 20
@@ -68,7 +72,7 @@ class Milvus:
         items = checked(items, self.bits)
         for piece in _pieces(items, ROWS):
             rows = [
-                {"id": item.id, "code": item.code.tobytes(), "metadata": dict(item.metadata)}
+                {"id": item.id, "code": item.code.tobytes(), "metadata": _metadata(item)}
                 for item in piece
             ]
             self._write("upsert", data=rows)
@@ -82,11 +86,14 @@ class Milvus:
 
     def get(self, ids: Sequence[str]) -> list[Item | None]:
         """Returns items by id, None for an id that is not stored."""
-        found: dict[str, Item] = {}
-        for piece in _pieces([id for id in dict.fromkeys(ids) if possible(id)], ROWS):
-            rows = self._read("query", filter=_among(piece), output_fields=["*"])
-            found |= {row["id"]: _item(row) for row in rows}
-        return [found.get(id) for id in ids]
+        found = self._rows(ids)
+        return [_item(found[id]) if id in found else None for id in ids]
+
+    def features(self, ids: Sequence[str]) -> list[np.ndarray | None]:
+        """Returns the features of items, int8 [d]; None for one without, or not stored."""
+        found = self._rows(ids)
+        texts = [found[id]["metadata"].get(FEATURES) if id in found else None for id in ids]
+        return [t if t is None else np.frombuffer(base64.b64decode(t), np.int8) for t in texts]
 
     def nearest(
         self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
@@ -189,10 +196,7 @@ class Milvus:
         ours = {"bits": str(self.bits), "model": self.model}
         if not client.has_collection(name):
             if not create:
-                raise UserError(
-                    f"{self._where}: no index yet; make one with python -m jaxhash.search index "
-                    "--workdir=... --images=..."
-                )
+                raise UserError(f"{self._where}: {NONE_YET}")
             description = json.dumps({"jaxhash": ours})
             schema = client.create_schema(auto_id=False, description=description)
             schema.add_field("id", kinds.VARCHAR, is_primary=True, max_length=2048)
@@ -247,6 +251,14 @@ class Milvus:
             found += [hit] if hit.distance == distance else []
             if len(found) == count:
                 break
+        return found
+
+    def _rows(self, ids: Sequence[str]) -> dict[str, dict]:
+        """Reads what is stored of some items, by id."""
+        found: dict[str, dict] = {}
+        for piece in _pieces([id for id in dict.fromkeys(ids) if possible(id)], ROWS):
+            rows = self._read("query", filter=_among(piece), output_fields=["*"])
+            found |= {row["id"]: row for row in rows}
         return found
 
     def _walk(
@@ -306,7 +318,14 @@ def _quoted(text: str) -> str:
 def _item(row: Mapping) -> Item:
     code = row["code"]
     code = code[0] if isinstance(code, list) else code
-    return Item(row["id"], np.frombuffer(code, np.uint8), row["metadata"])
+    metadata = {name: value for name, value in row["metadata"].items() if name != FEATURES}
+    return Item(row["id"], np.frombuffer(code, np.uint8), metadata)
+
+
+def _metadata(item: Item) -> dict[str, str]:
+    if item.features is None:
+        return dict(item.metadata)
+    return {**item.metadata, FEATURES: base64.b64encode(item.features.tobytes()).decode()}
 
 
 def _rank(hit: Hit) -> tuple[int, str]:

@@ -22,9 +22,6 @@ create table if not exists item (
 ) without rowid;
 create table if not exists change (number integer primary key autoincrement, id text not null);
 """
-NONE_YET = (
-    "no index yet; make one with python -m jaxhash.search index --images=FOLDER, and these flags"
-)
 
 
 def create(path: Path, ours: Mapping[str, str]) -> None:

@@ -1,0 +1,42 @@
+"""Puts hits in order by real-valued features, in place of their codes alone."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxhash.search.index.interface import Hit, Index
+
+
+class Ranked(NamedTuple):
+    """A hit, and the cosine of its features and the query's; None for an item without features."""
+
+    similarity: float | None
+    hit: Hit
+
+
+def rerank(index: Index, hits: Sequence[Hit], query: np.ndarray) -> list[Ranked]:
+    """Puts hits in order by the cosine of their features and the query's.
+
+    Args:
+      index: that has the features.
+      hits: as the index returned them.
+      query: features of the query, int8 [d].
+
+    Returns:
+      the hits, the largest cosine first, and of equal ones the nearest code; those without features
+      come last, in the order in which they were.
+    """
+    found = index.features([hit.item.id for hit in hits])
+    ranked = [
+        Ranked(None if features is None else _cosine(features, query), hit)
+        for features, hit in zip(found, hits, strict=True)
+    ]
+    # Sorting keeps the order of hits that are equal.
+    return sorted(ranked, key=lambda one: (one.similarity is None, -(one.similarity or 0)))
+
+
+def _cosine(one: np.ndarray, other: np.ndarray) -> float:
+    one, other = one.astype(np.float64), other.astype(np.float64)
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0
