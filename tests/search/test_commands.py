@@ -119,12 +119,12 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "arguments are required: index|query|serve|list|forget|backup|restore"),
+        ([], "arguments are required: index|query|duplicates|serve|list|forget|backup|restore"),
         (["find"], "invalid choice: 'find'"),
         (["index", "--images=a"], "--images=a: no such folder"),
         (["index", "--workdir=RUN", "--encoder=lite0", "--images=a"], "not allowed with argument"),
         (["query", "--encoder=lite9", "--image=a.png"], "encoder lite9: expected lite0"),
-        (["index", "--workdir=/nowhere"], "arguments are required: --images"),
+        (["index", "--workdir=/nowhere"], "one of the arguments --images --merge is required"),
         (["query", "--workdir=/nowhere"], "arguments are required: --image"),
         (["query", "--workdir=/nowhere", "--image=a.png"], "must name the folder of a run"),
         (["query", "--workdir=RUN", "--image=a.png", "--k=0"], "a whole number from 1, not 0"),

@@ -12,9 +12,7 @@ from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.engines import open_index
-from jaxhash.search.index.interface import Item
 from tests.search import small
-from tests.search.index.engines import make
 from tests.search.test_commands import checkpoint
 
 
@@ -122,27 +120,3 @@ def test_an_exported_encoder_has_none(run, tmp_path):
             ]
         )
     assert not (tmp_path / "new").exists()
-
-
-def test_features_of_another_kind_are_refused(tmp_path):
-    index = open_index(str(tmp_path / "index"), 16, "m")
-    for features in (np.zeros(4, np.float32), np.zeros((2, 2), np.int8)):
-        with pytest.raises(ValueError, match=r"expected int8 \[d\]"):
-            index.add([Item("a", np.zeros(2, np.uint8), {}, features)])
-    assert index.count() == 0 and index.features(["a"]) == [None]
-    index.close()
-
-
-def test_features_follow_their_items(tmp_path):
-    index = open_index(str(tmp_path / "index"), 16, "m")
-    items = [item._replace(features=np.arange(3, dtype=np.int8)) for item in make(20, 16)[0]]
-    index.add(items)
-    ids = [item.id for item in items]
-    assert all((found == [0, 1, 2]).all() for found in index.features(ids))
-    index.add([items[0]._replace(features=None), items[1]._replace(features=np.array([9], "i1"))])
-    index.delete([ids[2]])
-    index.add([items[2]._replace(features=None)])
-    none, other, gone, *rest = index.features([*ids, "none"])
-    assert none is None and other.tolist() == [9] and gone is None and rest.pop() is None
-    assert all((found == [0, 1, 2]).all() for found in rest)
-    index.close()

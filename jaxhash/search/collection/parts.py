@@ -33,7 +33,7 @@ class Part(NamedTuple):
         """Says whether a path belongs to this part: by a hash of it, so that others may come.
 
         >>> [[number for number in (1, 2) if Part(number, 2).has(path)] for path in "abcd"]
-        [[2], [1], [2], [1]]
+        [[1], [1], [1], [2]]
         """
         digest = hashlib.sha256(path.encode(errors="surrogateescape")).digest()
         return int.from_bytes(digest[:8], "big") % self.parts == self.number - 1

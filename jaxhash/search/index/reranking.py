@@ -28,15 +28,17 @@ def rerank(index: Index, hits: Sequence[Hit], query: np.ndarray) -> list[Ranked]
       come last, in the order in which they were.
     """
     found = index.features([hit.item.id for hit in hits])
-    ranked = [
-        Ranked(None if features is None else _cosine(features, query), hit)
-        for features, hit in zip(found, hits, strict=True)
-    ]
+    ranked = [Ranked(None, hit) for hit in hits]
+    there = {place: features for place, features in enumerate(found) if features is not None}
+    if there:
+        cosines = _cosines(np.stack([*there.values()]), query)
+        for place, cosine in zip(there, cosines.tolist(), strict=True):
+            ranked[place] = Ranked(cosine, hits[place])
     # Sorting keeps the order of hits that are equal.
     return sorted(ranked, key=lambda one: (one.similarity is None, -(one.similarity or 0)))
 
 
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    one, other = one.astype(np.float64), other.astype(np.float64)
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths else 0.0
+def _cosines(vectors: np.ndarray, query: np.ndarray) -> np.ndarray:
+    vectors, query = vectors.astype(np.float64), query.astype(np.float64)
+    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(query)
+    return np.divide(vectors @ query, lengths, out=np.zeros(len(vectors)), where=lengths > 0)

@@ -204,3 +204,29 @@ def test_notes_are_texts_by_title(places):
     assert other.note('collection:a/\u00eb "b"', None, "{}")
     assert other.notes() == {"second": "new"}
     assert index.count() == other.count() == 0  # notes are no items
+
+
+def test_features_of_another_kind_are_refused(places):
+    index = places.open(bits=16)
+    for features in (np.zeros(4, np.float32), np.zeros((2, 2), np.int8)):
+        with pytest.raises(ValueError, match=r"expected int8 \[d\]"):
+            index.add([Item("a", np.zeros(2, np.uint8), {}, features)])
+    assert index.count() == 0 and index.features(["a"]) == [None]
+
+
+def test_features_follow_their_items(places):
+    index = places.open(bits=16)
+    made, queries = make(20, 16)
+    items = [item._replace(features=np.array([0, -128, 127], np.int8)) for item in made]
+    index.add(items)
+    ids = [item.id for item in items]
+    assert all(found.tolist() == [0, -128, 127] for found in index.features(ids))
+    # No other call returns them, nor what they are stored as.
+    assert all(same(item, stored) for item, stored in zip(items, index.get(ids), strict=True))
+    assert all(hit.item.features is None for hit in index.nearest(queries[:1], 5)[0])
+    index.add([items[0]._replace(features=None), items[1]._replace(features=np.array([9], "i1"))])
+    index.delete([ids[2]])
+    index.add([items[2]._replace(features=None)])
+    none, other, gone, *rest = index.features([*ids, "none"])
+    assert none is None and other.tolist() == [9] and gone is None and rest.pop() is None
+    assert all(found.tolist() == [0, -128, 127] for found in rest)

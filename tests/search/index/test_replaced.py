@@ -147,9 +147,7 @@ def test_replaced_by_an_index_of_another_network(opened, tmp_path, bits, model):
     os.replace(made(tmp_path / "other", items, bits, model), folder / FILE)
     for index in indexes * 2:
         for call in (index.count, lambda index=index: index.add(ITEMS[:1])):
-            with pytest.raises(
-                UserError, match=r"holds codes of (bits 24|model n), this encoder"
-            ):
+            with pytest.raises(UserError, match=r"holds codes of (bits 24|model n), this encoder"):
                 call()
     os.replace(kept, folder / FILE)
     assert_holds(indexes, ITEMS)
