@@ -174,7 +174,7 @@ def small(tmp_path):
 
 @pytest.mark.parametrize(
     "options",
-    [f"size={size}k" for size in (4, 16, 32, 64, 104, 152, 208, 272, 340)]
+    [f"size={size}k" for size in (4, 16, 32, 64, 104, 152, 208, 272, 304)]
     + [f"size=2m,nr_inodes={files}" for files in (2, 6, 12, 20, 30)],
 )
 def test_a_small_disk(small, options):
