@@ -18,7 +18,7 @@ CHECKS = [
     response_schema_conformance,
     status_code_conformance,
 ]
-ROUTES = 12
+ROUTES = 13
 
 
 @pytest.fixture(scope="module")
