@@ -12,6 +12,7 @@ from jaxhash.errors import UserError
 from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.engines import open_index
+from jaxhash.search.index.reranking import KEPT
 from tests.search import small
 from tests.search.test_commands import checkpoint
 
@@ -120,3 +121,40 @@ def test_an_exported_encoder_has_none(run, tmp_path):
             ]
         )
     assert not (tmp_path / "new").exists()
+
+
+def test_the_service_puts_hits_in_order_by_features(tmp_path):
+    place = small.place(tmp_path, small.tiny_network(), 12)
+    with place.client() as client:
+        assert client.get("/api/about").json()["features"] is False
+        answer = client.get("/api/similar", params={"id": "cat/00.png", "rerank": 5})
+        assert (
+            answer.status_code == 400 and "index again with --features" in answer.json()["detail"]
+        )
+    place = small.place(tmp_path, small.tiny_network(), 0)
+    network = place.network
+    encoded = network.encode([network.prepare(small.picture(i)) for i in range(4)])
+    place.index.note(KEPT, "int8", None)
+    items = place.index.items(limit=12)
+    index_items = [i._replace(features=e.features) for i, e in zip(items, encoded, strict=False)]
+    place.index.add(index_items)
+    with place.client() as client:
+        assert client.get("/api/about").json()["features"] is True
+        query = small.saved(small.picture(99))
+        sent = {"image": ("x.png", query)}
+        found = client.post("/api/search", files=sent, params={"rerank": 12, "k": 12}).json()
+        known = [hit["similarity"] for hit in found["hits"] if hit["similarity"] is not None]
+        assert len(known) == 4 and known == sorted(known, reverse=True)
+        assert [hit["similarity"] for hit in found["hits"][4:]] == [None] * 8
+        plain = client.post("/api/search", files=sent, params={"k": 12}).json()
+        assert {hit["id"] for hit in plain["hits"]} == {hit["id"] for hit in found["hits"]}
+        assert all(hit["similarity"] is None for hit in plain["hits"])
+        # An upload gets features of its own.
+        assert client.post("/api/items", files=sent, data={"id": "new"}).status_code == 201
+        hits = client.get("/api/similar", params={"id": "uploads/new", "rerank": 9, "k": 1}).json()
+        (best,) = hits["hits"]
+        assert best["id"] == "uploads/new" and best["similarity"] == pytest.approx(1)
+        within = client.get(
+            "/api/similar", params={"id": "uploads/new", "rerank": 9, "radius": small.BITS}
+        ).json()
+        assert within["total"] == 13 and within["hits"][0]["id"] == "uploads/new"

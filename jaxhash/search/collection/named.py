@@ -7,7 +7,7 @@ import numpy as np
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.catalog import Collection
 from jaxhash.search.index.interface import Hit, Index, Item
-from jaxhash.search.index.reranking import Ranked, rerank
+from jaxhash.search.index.reranking import KEPT, Ranked, rerank
 
 
 class Named:
@@ -48,6 +48,16 @@ class Named:
     ) -> list[list[Hit]]:
         """Finds the k nearest items of each query, codes uint8 [q ceil(bits/8)]."""
         return self._hits(self.index.nearest(codes, k, where))
+
+    def features(self, names: Sequence[str]) -> list[np.ndarray | None]:
+        """Returns the features of items by name; None for one without, or that is not there."""
+        found = self._stored(self.collections(), names)
+        there = self.index.features(["" if item is None else item.id for item in found])
+        return list(there)
+
+    def keeps_features(self) -> bool:
+        """Says whether the index keeps features, for what is added too."""
+        return KEPT in self.index.notes()
 
     def rerank(
         self,
@@ -96,8 +106,17 @@ class Named:
         """Counts items."""
         return self.index.count(where)
 
-    def add(self, path: str, code: np.ndarray, metadata: Mapping[str, str]) -> Item:
-        """Adds an item to the uploads, or replaces the one of this path; returns it as shown."""
+    def add(
+        self,
+        path: str,
+        code: np.ndarray,
+        metadata: Mapping[str, str],
+        features: np.ndarray | None = None,
+    ) -> Item:
+        """Adds an item to the uploads, or replaces the one of this path; returns it as shown.
+
+        Features, int8 [d], are stored where the index keeps them.
+        """
         known = self.collections()
         uploads = Collection(catalog.UPLOADS)
         if catalog.UPLOADS not in known:
@@ -105,7 +124,8 @@ class Named:
             self.index.note(catalog.NOTE + uploads.name, catalog.text(uploads), None)
         key = catalog.key(uploads.name, path)
         item = Item(key, code, {**metadata, catalog.COLLECTION: uploads.name})
-        self.index.add([item])
+        kept = features if self.keeps_features() else None
+        self.index.add([item._replace(features=kept)])
         return _shown(self.collections(), item)
 
     def delete(self, name: str) -> tuple[Collection, str] | None:

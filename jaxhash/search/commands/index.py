@@ -16,9 +16,9 @@ from jaxhash.search.collection.parts import WHOLE, Part
 from jaxhash.search.commands import opening, telling
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Index
+from jaxhash.search.index.reranking import KEPT
 
 DAMAGED, OTHERS = "damaged.txt", "others.txt"  # lists beside the index
-FEATURES = "features"  # a note: the index keeps them, so that later calls compute them too
 INCOMPLETE = 1  # exit code
 
 
@@ -50,10 +50,10 @@ def run(options: Namespace) -> int | None:
         new = [Collection(_name(options, place), place, kept) for place in places]
         opening.update(options, store, *new)
         chosen = _choose(options, store, new)
-        features = options.features or FEATURES in store.notes()
+        features = options.features or KEPT in store.notes()
         encode = compiled(encoder, options.batch_size, features)
         if options.features:
-            store.note(FEATURES, "int8", store.notes().get(FEATURES))
+            store.note(KEPT, "int8", store.notes().get(KEPT))
         damaged, others = telling.Listed(beside / DAMAGED), telling.Listed(beside / OTHERS)
         complete = True
         for collection, listed in zip(chosen, origins, strict=True):

@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxhash.search.index.interface import Hit, Index
 
+KEPT = "features"  # a note: the index keeps features, so that what is added later gets them too
+
 
 class Ranked(NamedTuple):
     """A hit, and the cosine of its features and the query's; None for an item without features."""

@@ -5,6 +5,7 @@ import { strip } from "./strip.js";
 
 const byId = Object.fromEntries([...document.querySelectorAll("[id]")].map((e) => [e.id, e]));
 const PAGE = 48;
+const AMONG = 200; // nearest by code that are put in order by features
 const number = new Intl.NumberFormat();
 const plural = (n, one) => `${number.format(n)} ${one}${n === 1 ? "" : "s"}`;
 
@@ -27,7 +28,9 @@ function settings() {
   if (!input.checkValidity() || input.value === "") {
     throw new Failure(`Expected a whole number from ${input.min} to ${input.max}.`);
   }
-  return filter(new URLSearchParams({ [within ? "radius" : "k"]: input.value }));
+  const params = new URLSearchParams({ [within ? "radius" : "k"]: input.value });
+  if (about.features && byId.rerank.checked) params.append("rerank", String(AMONG));
+  return filter(params);
 }
 
 function summarise() {
@@ -48,6 +51,7 @@ function describe(found) {
     part("", plural(about.images, "picture")),
     part("", `codes of ${plural(about.bits, "bit")}`),
   );
+  byId.ranking.hidden = !about.features;
   byId.radius.max = about.bits;
   byId.k.max = about.max_hits;
   const names = Object.keys(about.metadata);

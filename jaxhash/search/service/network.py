@@ -1,6 +1,7 @@
 """The trained network of the service: compiled for a few batch sizes, on one device."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import matplotlib
@@ -9,10 +10,18 @@ from PIL import Image
 
 from jaxhash.data.images import decoder
 from jaxhash.distributed.devices import Replicas
+from jaxhash.encoders.batches import separate
 from jaxhash.encoders.encoder import ImageEncoder
 
 OVERLAY_SIDE = 512
 OPACITY = 200  # of 255, where attention is strongest
+
+
+class Encoded(NamedTuple):
+    """The code of a picture, uint8 [ceil(k/8)], and its features, int8 [d], where there are any."""
+
+    code: np.ndarray
+    features: np.ndarray | None = None
 
 
 class Network:
@@ -32,7 +41,9 @@ class Network:
         self.nodes = encoder.nodes
         self._replicas = Replicas(1)
         self._variables = self._replicas.replicate(encoder.variables)
-        self._encode = self._replicas.map(encoder.encode)
+        self._features = bool(encoder.features)
+        step = encoder.encode_features if self._features else encoder.encode
+        self._encode = self._replicas.map(step)
         self._attend = self._replicas.map(encoder.attend)
 
     def prepare(self, image: Image.Image) -> np.ndarray:
@@ -50,17 +61,21 @@ class Network:
             self._call(self._attend, blank[None])
 
     def codes(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Computes the packed codes of pictures alone, uint8 [n ceil(k/8)]; see `encode`."""
+        return np.stack([encoded.code for encoded in self.encode(pictures)])
+
+    def encode(self, pictures: Sequence[np.ndarray]) -> list[Encoded]:
         """Encodes pictures; their number is padded to a power of two, for few compilations.
 
         Args:
           pictures: n arrays uint8 [h w c], from `prepare`; at most `max_batch`.
-
-        Returns:
-          packed codes, uint8 [n ceil(k/8)].
         """
         count = min(1 << (len(pictures) - 1).bit_length(), self.max_batch)
         filled = np.stack([*pictures, *[pictures[0]] * (count - len(pictures))])
-        return self._call(self._encode, filled)[: len(pictures)]
+        rows = self._call(self._encode, filled)[: len(pictures)]
+        if not self._features:
+            return [Encoded(code) for code in rows]
+        return [Encoded(*pair) for pair in zip(*separate(rows, self.bits), strict=True)]
 
     def overlay(self, picture: np.ndarray, width: int, height: int) -> Image.Image:
         """Draws the last attention map of a picture, as an overlay.

@@ -33,6 +33,14 @@ def filters(
     return {name: value for name, _, value in pairs} | own
 
 
+Rerank = Annotated[
+    int | None,
+    Query(
+        ge=1,
+        le=MAX_HITS,
+        description="Put this many, the nearest by code, in order by their features.",
+    ),
+]
 Work = Annotated[Searcher, Depends(searcher)]
 Where = Annotated[dict[str, str], Depends(filters)]
 Id = Annotated[str, Query(min_length=1, max_length=ID_LENGTH)]

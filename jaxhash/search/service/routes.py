@@ -1,6 +1,8 @@
 """The routes of the HTTP interface, under /api/."""
 
 import hashlib
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query
@@ -17,13 +19,15 @@ from jaxhash.search.index.interface import (
     possible,
     shown,
 )
+from jaxhash.search.index.reranking import Ranked
 from jaxhash.search.service import schemas
 from jaxhash.search.service.duplicates import Duplicate, default_radius, described, find
-from jaxhash.search.service.parameters import MAX_HITS, Id, Upload, Wanted, Where, Work
+from jaxhash.search.service.network import Encoded
+from jaxhash.search.service.parameters import MAX_HITS, Id, Rerank, Upload, Wanted, Where, Work
 from jaxhash.search.service.schemas import PICTURES, problems
 from jaxhash.search.service.searcher import Query as Asked
 from jaxhash.search.service.searcher import Searcher
-from jaxhash.search.service.thumbnails import encoded
+from jaxhash.search.service.thumbnails import encoded as as_file
 
 LOOKS, SAMPLE = 50, 20  # `about` reads metadata at 50 places of the index, 20 items at each
 LAST = "\U0010ffff"  # sorts after all names of files
@@ -45,6 +49,7 @@ async def about(work: Work) -> schemas.About:
         images=count,
         collections=await work.on_index(lambda: [*work.index.collections()]),
         attention=bool(work.network.nodes),
+        features=await work.on_index(work.index.keeps_features),
         metadata={name: sorted(values)[:LOOKS] for name, values in sorted(found.items())},
         max_bytes=work.limits.max_bytes,
         max_pixels=work.limits.max_pixels,
@@ -53,17 +58,18 @@ async def about(work: Work) -> schemas.About:
 
 
 @router.post("/search", responses=problems(400, 415))
-async def search(image: Upload, work: Work, asked: Wanted) -> schemas.Found:
+async def search(image: Upload, work: Work, asked: Wanted, rerank: Rerank = None) -> schemas.Found:
     """Finds pictures similar to an uploaded one."""
     _, prepared = await work.decode(image.file)
-    return await _find(work, asked((await work.code(prepared)).tobytes()))
+    return await _find(work, asked, await work.encode(prepared), rerank)
 
 
-@router.get("/similar", responses=problems(404))
-async def similar(id: Id, work: Work, asked: Wanted) -> schemas.Found:
+@router.get("/similar", responses=problems(400, 404))
+async def similar(id: Id, work: Work, asked: Wanted, rerank: Rerank = None) -> schemas.Found:
     """Finds pictures similar to one of the collection, which is among the hits."""
     item = await _item(work, id)
-    return await _find(work, asked(item.code.tobytes()))
+    (features,) = await work.on_index(work.index.features, [id]) if rerank else [None]
+    return await _find(work, asked, Encoded(item.code, features), rerank)
 
 
 @router.get("/items", responses=problems())
@@ -125,11 +131,11 @@ async def add(
     path = id.removeprefix(f"{UPLOADS}/")
     if not possible(path):
         raise HTTPException(422, "id: expected text without null characters")
-    code = await work.code(prepared)
+    encoded = await work.encode(prepared)
 
     def keep() -> Item:
         work.pictures.add(path, picture)
-        return work.index.add(path, code, metadata)
+        return work.index.add(path, encoded.code, metadata, encoded.features)
 
     return schemas.Item.of(await work.change(keep))
 
@@ -212,12 +218,28 @@ def _sample(index: Named) -> dict[str, set[str]]:
 
 async def _overlay(work: Searcher, picture, prepared) -> Response:
     overlay = await work.overlay(picture, prepared)
-    data, kind = await work.on_pictures(encoded, overlay)
+    data, kind = await work.on_pictures(as_file, overlay)
     return Response(data, media_type=kind)
 
 
-async def _find(work: Searcher, query: Asked) -> schemas.Found:
-    return schemas.Found.of(query.code, await work.find(query), MAX_HITS)
+async def _find(
+    work: Searcher, asked: Callable[[bytes], Asked], of: Encoded, among: int | None
+) -> schemas.Found:
+    query = asked(of.code.tobytes())
+    if among is None:
+        found = [Ranked(None, hit) for hit in await work.find(query)]
+        return schemas.Found.of(query.code, found, MAX_HITS)
+    if of.features is None:
+        raise HTTPException(400, "rerank: the query has no features; index again with --features")
+    rank = partial(
+        work.index.rerank,
+        among=max(among, query.k),
+        radius=query.radius,
+        where=dict(query.where) or None,
+    )
+    found = await work.on_index(rank, of.code, of.features)
+    shown = found[: query.k] if query.radius is None else found
+    return schemas.Found.of(query.code, shown, MAX_HITS)
 
 
 async def _item(work: Searcher, id: str) -> Item:

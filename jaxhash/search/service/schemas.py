@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from jaxhash.search.index import interface
+from jaxhash.search.index.reranking import Ranked
 from jaxhash.search.service import duplicates
 
 
@@ -27,20 +28,31 @@ class Hit(Item):
     """An item that a search found."""
 
     distance: int = Field(description="How many bits differ from the query's code.")
+    similarity: float | None = Field(
+        default=None, description="With rerank: the cosine of its features and the query's."
+    )
 
 
 class Found(BaseModel):
-    """The result of a search: hits in the order of distance, and of id among equal distances."""
+    """The result of a search: hits in the order of distance, and of id among equal distances.
+
+    With rerank they are in the order of similarity, and those without features come last.
+    """
 
     code: str = Field(description="The query's bits as hexadecimal digits.")
     hits: list[Hit]
     total: int = Field(description="Number of all hits; `hits` holds no more than 1000 of them.")
 
     @classmethod
-    def of(cls, code: bytes, hits: list[interface.Hit], most: int) -> "Found":
+    def of(cls, code: bytes, hits: list[Ranked], most: int) -> "Found":
         """Converts hits of the index, of which the first `most` are kept."""
         shown = [
-            Hit(distance=int(hit.distance), **Item.of(hit.item).model_dump()) for hit in hits[:most]
+            Hit(
+                distance=int(hit.distance),
+                similarity=similarity,
+                **Item.of(hit.item).model_dump(),
+            )
+            for similarity, hit in hits[:most]
         ]
         return cls(code=code.hex(), hits=shown, total=len(hits))
 
@@ -90,6 +102,7 @@ class About(BaseModel):
     images: int
     collections: list[str] = Field(description="Names, in order.")
     attention: bool = Field(description="Whether the network has attention maps.")
+    features: bool = Field(description="Whether the index keeps features, for rerank.")
     metadata: dict[str, list[str]] = Field(description="Names of metadata, and some values.")
     max_bytes: int
     max_pixels: int

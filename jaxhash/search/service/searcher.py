@@ -16,7 +16,7 @@ from jaxhash.search.service import uploads
 from jaxhash.search.service.batching import Batcher
 from jaxhash.search.service.metrics import Metrics
 from jaxhash.search.service.middleware import Limits
-from jaxhash.search.service.network import Network
+from jaxhash.search.service.network import Encoded, Network
 from jaxhash.search.service.thumbnails import Pictures
 
 Result = TypeVar("Result")
@@ -61,7 +61,7 @@ class Searcher:
         self._on_index = ThreadPoolExecutor(1, "index")
         self._writing = ThreadPoolExecutor(1, "writing")
         self._grouping = ThreadPoolExecutor(1, "grouping")
-        self._codes: Batcher[np.ndarray, np.ndarray] = Batcher(
+        self._codes: Batcher[np.ndarray, Encoded] = Batcher(
             self._encode, max_batch=network.max_batch, thread=self._on_device
         )
         self._hits = Batcher(self._find, thread=self._on_index)
@@ -90,8 +90,8 @@ class Searcher:
 
         return await self._in(self._decoders, work)
 
-    async def code(self, prepared: np.ndarray) -> np.ndarray:
-        """Encodes a picture, uint8 [h w c] to [ceil(k/8)], batched with others; raises `Busy`."""
+    async def encode(self, prepared: np.ndarray) -> Encoded:
+        """Encodes a picture, uint8 [h w c], batched with others; raises `Busy`."""
         return await self._codes.ask(prepared)
 
     async def find(self, query: Query) -> list[Hit]:
@@ -123,9 +123,9 @@ class Searcher:
     async def _in(self, threads: ThreadPoolExecutor, work: Callable[..., Result], *args) -> Result:
         return await asyncio.get_running_loop().run_in_executor(threads, work, *args)
 
-    def _encode(self, pictures: Sequence[np.ndarray]) -> Sequence[np.ndarray]:
+    def _encode(self, pictures: Sequence[np.ndarray]) -> Sequence[Encoded]:
         self._metrics.batch.observe(len(pictures))
-        return list(self.network.codes(pictures))
+        return self.network.encode(pictures)
 
     def _find(self, queries: Sequence[Query]) -> list[list[Hit]]:
         """Answers queries; those that differ in their code alone share one call of the index."""

@@ -237,3 +237,30 @@ def test_near_duplicates_side_by_side(tab, tmp_path, width):
         tab.locator(".hit").first.click()
         expect(tab.locator("#queryname")).to_have_text("cat/00.png")
     assert not tab.said
+
+
+def test_in_order_by_features_where_the_index_keeps_them(tab, address, tmp_path):
+    tab.goto(address)
+    upload(tab)
+    expect(tab.locator("#heading")).to_have_text("24 pictures")
+    expect(tab.locator("#ranking")).to_be_hidden()
+    assert not any("rerank" in url for url in tab.asked)
+    place = small.place(tmp_path, small.tiny_network(), 6)
+    items = place.index.items()
+    network = place.network
+    encoded = network.encode([network.prepare(picture(i)) for i in (0, 2, 4)])
+    place.index.note("features", "int8", None)
+    pairs = zip(items, encoded, strict=False)
+    place.index.add([item._replace(features=each.features) for item, each in pairs])
+    with small.running(place.app()) as other:
+        tab.goto(other)
+        expect(tab.locator("#ranking")).to_be_visible()
+        tab.locator(".hit").nth(1).click()
+        expect(tab.locator("#heading")).to_have_text("6 pictures")
+        assert any("rerank=200" in url for url in tab.asked)
+        expect(tab.locator(".hit .name").first).to_have_text("cat/02.png")
+        asked = len(tab.asked)
+        with tab.expect_response(lambda response: "api/similar" in response.url):
+            tab.locator("#rerank").uncheck()
+        assert not any("rerank" in url for url in tab.asked[asked:])
+    assert not tab.said
