@@ -19,10 +19,10 @@ def keep() -> None:
     """
     if VARIABLE in os.environ:
         return
-    folder = Path.home() / ".cache" / "jaxhash" / "compiled" / _processor()
     try:
+        folder = Path.home() / ".cache" / "jaxhash" / "compiled" / _processor()
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return
     if os.access(folder, os.W_OK):
         os.environ[VARIABLE] = str(folder)

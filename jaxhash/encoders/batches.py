@@ -77,6 +77,15 @@ def separate(rows: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(rows[:, :size]), rows[:, size:].view(np.int8)
 
 
+def check_features(encoder: ImageEncoder) -> None:
+    """Raises UserError for an encoder that computes no features."""
+    if not encoder.features:
+        raise UserError(
+            "an exported encoder computes codes alone, no features to put hits in order by; give "
+            "the workdir of its run"
+        )
+
+
 def compiled(
     encoder: ImageEncoder, batch_size: int, features: bool = False
 ) -> Callable[[np.ndarray], np.ndarray]:
@@ -93,11 +102,8 @@ def compiled(
     Raises:
       UserError: the encoder computes no features.
     """
-    if features and not encoder.features:
-        raise UserError(
-            "an exported encoder computes codes alone, no features to put hits in order by; give "
-            "the workdir of its run"
-        )
+    if features:
+        check_features(encoder)
     replicas = Replicas()
     step = replicas.map(encoder.encode_features if features else encoder.encode)
     variables = replicas.replicate(encoder.variables)

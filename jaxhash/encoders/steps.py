@@ -17,13 +17,7 @@ def encode_step(
     Instead of images, it takes what `HashModel.trunk` keeps of them, in float16. A bit is 1 where
     u >= 0, which is where the code of DHIDA equation 15 is +1.
     """
-    if pixels.dtype == jnp.float16:
-        outputs = model.apply(variables, augment.blank(len(pixels)), kept=pixels)
-    else:
-        outputs = model.apply(variables, augment.for_encoding(pixels))
-    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
-    u = outputs.u
-    return jnp.packbits(u >= 0, axis=-1)
+    return jnp.packbits(_u(variables, pixels, model, augment) >= 0, axis=-1)
 
 
 def features_step(
@@ -35,9 +29,7 @@ def features_step(
       uint8 [b ceil(k/8)+k]: the packed bits, and u as the bytes of int8, the largest |u| of each
       image scaled to 127. `jaxhash.encoders.batches.separate` takes them apart.
     """
-    outputs = model.apply(variables, augment.for_encoding(pixels))
-    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
-    u = outputs.u
+    u = _u(variables, pixels, model, augment)
     largest = jnp.maximum(jnp.abs(u).max(axis=-1, keepdims=True), jnp.finfo(u.dtype).tiny)
     rounded = jnp.round(u / largest * 127).astype(jnp.int8)
     bytes_ = jax.lax.bitcast_convert_type(rounded, jnp.uint8)
@@ -70,6 +62,15 @@ def view_step(
       key: of the augmentation.
     """
     return _trunk(variables, augment.for_training(key, pixels, numbers), model)
+
+
+def _u(variables: dict, pixels: jax.Array, model: HashModel, augment: Augment) -> jax.Array:
+    if pixels.dtype == jnp.float16:
+        outputs = model.apply(variables, augment.blank(len(pixels)), kept=pixels)
+    else:
+        outputs = model.apply(variables, augment.for_encoding(pixels))
+    assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
+    return outputs.u
 
 
 def _trunk(variables: dict, x: jax.Array, model: HashModel) -> jax.Array:

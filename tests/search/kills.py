@@ -20,10 +20,8 @@ import uuid
 from pathlib import Path
 
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
 from tests.search import small
 from tests.search.test_collections import stored
-from tests.search.test_commands import checkpoint
 
 LIBRARY = "library"  # the collection of the folder
 # Imported once, in the process that all others are forked from.
@@ -81,9 +79,7 @@ class Library:
 def main(folder, kills, seed):
     """Kills, and compares with what was acknowledged."""
     run, encoder = folder / "run", small.tiny_encoder()
-    with workdirs.claimed(run, encoder.config):
-        pass
-    checkpoint(run, encoder, step=3)
+    small.trained(run, encoder)
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     choose = random.Random(seed)

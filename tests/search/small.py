@@ -19,6 +19,8 @@ from jaxhash.data import augment as augmentation
 from jaxhash.data.images import decoder
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.models import hash_network
+from jaxhash.runs import workdir as workdirs
+from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search.collection import catalog
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.interface import Item
@@ -50,6 +52,21 @@ class Place(NamedTuple):
         return TestClient(
             self.app(**options), base_url="http://127.0.0.1", raise_server_exceptions=False
         )
+
+
+def checkpoint(folder, encoder, step):
+    """Saves the weights of an encoder as a checkpoint of a run."""
+    with Checkpoints(folder) as checkpoints:
+        checkpoints.save(step, {**encoder.variables, "step": np.array(step)})
+        checkpoints.wait()
+
+
+def trained(folder, encoder, step=3):
+    """Makes the workdir of a run with one checkpoint."""
+    with workdirs.claimed(folder, encoder.config):
+        pass
+    checkpoint(folder, encoder, step)
+    return folder
 
 
 @functools.cache  # compiled once, for all tests

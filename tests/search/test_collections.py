@@ -12,7 +12,6 @@ from starlette.testclient import TestClient
 
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.collection import catalog, earlier
 from jaxhash.search.collection.named import Named
@@ -23,16 +22,13 @@ from jaxhash.search.index.interface import Item
 from jaxhash.search.service import server
 from jaxhash.search.service.app import create_app
 from tests.search import small
-from tests.search.test_commands import checkpoint, search
+from tests.search.test_commands import search
 
 
 @pytest.fixture
 def run(tmp_path, tiny_encoder):
     """A trained run, and beside it two folders with files of the same names."""
-    folder = tmp_path / "run"
-    with workdirs.claimed(folder, tiny_encoder.config):
-        pass
-    checkpoint(folder, tiny_encoder, step=3)
+    folder = small.trained(tmp_path / "run", tiny_encoder)
     for name, first in (("A", 0), ("B", 20)):
         for i in range(10):
             path = tmp_path / name / "d" / f"{i}.png"

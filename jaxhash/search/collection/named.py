@@ -36,12 +36,12 @@ class Named:
 
         Of an item whose collection is not known, the collection has no name.
         """
+        return self.places([name])[0]
+
+    def places(self, names: Sequence[str]) -> list[tuple[Collection, str] | None]:
+        """Returns where items are: see `locate`."""
         known = self.collections()
-        (item,) = self._stored(known, [name])
-        if item is None:
-            return None
-        first, _, path = item.id.partition("/")
-        return (known[first], path) if first in known else (Collection(""), item.id)
+        return [item and _place(known, item) for item in self._stored(known, names)]
 
     def nearest(
         self, codes: np.ndarray, k: int, where: Mapping[str, str] | None = None
@@ -52,8 +52,7 @@ class Named:
     def features(self, names: Sequence[str]) -> list[np.ndarray | None]:
         """Returns the features of items by name; None for one without, or that is not there."""
         found = self._stored(self.collections(), names)
-        there = self.index.features(["" if item is None else item.id for item in found])
-        return list(there)
+        return self.index.features(["" if item is None else item.id for item in found])
 
     def keeps_features(self) -> bool:
         """Says whether the index keeps features, for what is added too."""
@@ -160,6 +159,11 @@ def _meant(candidates: Sequence[Item | None], collections: int) -> Item | None:
     if first is not None:
         return first
     return there[0] if len(there) == 1 or (there and collections == 1) else None
+
+
+def _place(known: Mapping[str, Collection], item: Item) -> tuple[Collection, str]:
+    first, _, path = item.id.partition("/")
+    return (known[first], path) if first in known else (Collection(""), item.id)
 
 
 def _shown(known: Mapping[str, Collection], item: Item) -> Item:

@@ -10,6 +10,7 @@ from PIL import Image
 from jaxhash.data.images import decoder
 from jaxhash.data.loader import Pixels
 from jaxhash.errors import UserError
+from jaxhash.search.collection.parts import WHOLE, Part
 from jaxhash.search.collection.workers import decode_files
 from jaxhash.search.index.interface import OWN
 
@@ -36,7 +37,8 @@ class Origin(NamedTuple):
     set. others: files that are no pictures. system: files in folders of the system, such as
     thumbnails. excluded: pictures that the user left out; all three by name. unlisted: (name,
     reason) of folders that cannot be listed. empty: folders that hold no file at all, which may be
-    disks that are not mounted; what lies below both kinds is unknown.
+    disks that are not mounted; what lies below both kinds is unknown. part: the paths that
+    `entries` is restricted to; of others nothing is known.
     """
 
     place: str
@@ -47,6 +49,12 @@ class Origin(NamedTuple):
     excluded: Sequence[str] = ()
     unlisted: Sequence[tuple[str, str]] = ()
     empty: Sequence[str] = ()
+    part: Part = WHOLE
+
+    def restricted(self, part: Part) -> "Origin":
+        """Leaves out what belongs to other parts."""
+        own = [entry for entry in self.entries if part.has(entry.path)]
+        return self._replace(entries=own, part=part)
 
     def is_unlisted(self, path: str) -> bool:
         """Says whether a path lies below a folder that cannot be listed."""

@@ -6,7 +6,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jaxhash.encoders.batches import compiled
+from jaxhash.encoders.batches import check_features, compiled
 from jaxhash.errors import UserError, printable
 from jaxhash.search.collection import catalog, earlier, sources
 from jaxhash.search.collection.catalog import Collection
@@ -40,7 +40,7 @@ def run(options: Namespace) -> int | None:
         catalog.check_name(options.collection)
     encoder = opening.encoder(options)
     if options.features:
-        compiled(encoder, options.batch_size, features=True)  # refused before the index is opened
+        check_features(encoder)
     data_dir = options.data_dir or encoder.data_dir
     kept = None if data_dir is None else str(Path(data_dir).expanduser().resolve())
     # Before the index is opened: a place that cannot be read makes none.
@@ -58,11 +58,11 @@ def run(options: Namespace) -> int | None:
         complete = True
         for collection, listed in zip(chosen, origins, strict=True):
             start, origin = time.monotonic(), sources.without(listed, collection.exclude)
-            own = sum(part.has(entry.path) for entry in origin.entries)
-            some = "" if part == WHOLE else f"part {options.part}, {own:,} of "
+            all_, origin = len(origin.entries), origin.restricted(part)
+            some = "" if part == WHOLE else f"part {options.part}, {len(origin.entries):,} of "
             print(
-                f"{collection.name}: {some}{len(origin.entries):,} images in "
-                f"{printable(origin.place)}, codes of {encoder.identity()}"
+                f"{collection.name}: {some}{all_:,} images in {printable(origin.place)}, "
+                f"codes of {encoder.identity()}"
             )
             _remember(store, collection)
             report = collect(
@@ -76,7 +76,6 @@ def run(options: Namespace) -> int | None:
                 workers=options.workers,
                 prune=options.prune,
                 force=options.force,
-                part=part,
                 features=features,
             )
             telling.left_out(origin, collection.name, others)

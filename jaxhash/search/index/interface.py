@@ -1,6 +1,6 @@
 """The interface of all indexes: codes with metadata, searched by Hamming distance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -96,6 +96,25 @@ class Index(Protocol):
 
     def close(self) -> None:
         """Closes files and connections."""
+
+
+class Listing(Protocol):
+    """What lists items in the order of their ids: an index, or one with the names for people."""
+
+    def items(
+        self, after: str = "", limit: int = 100, where: Mapping[str, str] | None = None
+    ) -> list[Item]:
+        """Lists up to `limit` items, from the first one after `after`."""
+
+
+def pages(
+    index: Listing, size: int, where: Mapping[str, str] | None = None
+) -> Iterator[list[Item]]:
+    """Yields all items in the order of ids, `size` at a time; see `Index.items`."""
+    after = ""
+    while page := index.items(after, size, where):
+        yield page
+        after = page[-1].id
 
 
 def shown(metadata: Mapping[str, str]) -> dict[str, str]:

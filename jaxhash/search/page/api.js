@@ -52,19 +52,32 @@ export async function show(img, path) {
   }
 }
 
+const LOGIN = `
+  <form method="dialog">
+    <h2 id="logintitle">This search is private</h2>
+    <input type="text" name="username" autocomplete="username" value="search" hidden>
+    <label>Token <input id="token" type="password" autocomplete="current-password" required></label>
+    <p id="loginerror" role="alert"></p>
+    <button>Continue</button>
+  </form>
+`;
+
 let asking = null;
 
 // Asks for the token, once however many calls need it.
 function login(refused) {
   asking ??= new Promise((resolve) => {
-    const dialog = document.querySelector("#login");
-    const input = document.querySelector("#token");
-    document.querySelector("#loginerror").textContent = refused ? "That was not the token." : "";
-    input.value = "";
+    const dialog = Object.assign(document.createElement("dialog"), { id: "login" });
+    dialog.setAttribute("aria-labelledby", "logintitle");
+    dialog.innerHTML = LOGIN;
+    document.body.append(dialog);
+    const input = dialog.querySelector("#token");
+    dialog.querySelector("#loginerror").textContent = refused ? "That was not the token." : "";
     dialog.addEventListener(
       "close",
       () => {
         sessionStorage.setItem(FIELD, input.value);
+        dialog.remove();
         asking = null;
         resolve();
       },

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 from jaxhash.search.collection import catalog
 from jaxhash.search.collection.named import Named
 from jaxhash.search.index.groups import group
+from jaxhash.search.index.interface import pages
 from jaxhash.search.service.thumbnails import Facts, Pictures
 
 PAGE = 10_000
@@ -63,25 +64,19 @@ def _codes(index: Named, collection: str | None) -> tuple[list[str], np.ndarray]
     where = None if collection is None else {catalog.COLLECTION: collection}
     ids: list[str] = []
     codes = [np.zeros((0, -(-index.bits // 8)), np.uint8)]
-    for items in _pages(index, where):
+    for items in pages(index, PAGE, where):
         ids += [item.id for item in items]
         codes.append(np.stack([item.code for item in items]))
     return ids, np.concatenate(codes)
 
 
-def _pages(index: Named, where: dict[str, str] | None) -> Iterator[list]:
-    after = ""
-    while items := index.items(after, PAGE, where):
-        yield items
-        after = items[-1].id
-
-
 def described(index: Named, pictures: Pictures, ids: Sequence[str]) -> list[Duplicate]:
     """Describes the items of a group; those whose files have the same bytes stand together."""
-    found = []
-    for id in ids:
-        place = index.locate(id)
-        found.append(Duplicate(id, place and pictures.facts(*place)))
+    places = index.places(ids)
+    found = [
+        Duplicate(id, place and pictures.facts(*place))
+        for id, place in zip(ids, places, strict=True)
+    ]
     sizes = Counter(each.facts.bytes for each in found if each.facts)
     digests = [
         _digest(each.facts.file) if each.facts and sizes[each.facts.bytes] > 1 else None

@@ -11,12 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxhash.errors import UserError
-from jaxhash.runs import workdir as workdirs
 from jaxhash.search.__main__ import main
 from jaxhash.search.collection.parts import Part
 from tests.search import small
 from tests.search.test_collections import stored
-from tests.search.test_commands import checkpoint
 
 ROOT = Path(__file__).parents[3]
 PICTURES = 12
@@ -24,10 +22,7 @@ PICTURES = 12
 
 @pytest.fixture
 def run(tmp_path, tiny_encoder):
-    folder = tmp_path / "run"
-    with workdirs.claimed(folder, tiny_encoder.config):
-        pass
-    checkpoint(folder, tiny_encoder, step=3)
+    folder = small.trained(tmp_path / "run", tiny_encoder)
     (tmp_path / "photos").mkdir()
     for i in range(PICTURES):
         small.picture(i).save(tmp_path / "photos" / f"{i}.png")
@@ -117,7 +112,7 @@ def test_what_does_not_fit_is_refused_and_nothing_is_added(run, tiny_encoder, tm
     index(run, photos(run), "--part=1/2", to="1")
     with pytest.raises(UserError, match=f"the index has another photos/{name}; forget one"):
         index(run, one)
-    checkpoint(run, tiny_encoder, step=4)
+    small.checkpoint(run, tiny_encoder, step=4)
     with pytest.raises(UserError, match=r"holds codes of model unnamed-12@3-\w+, this encoder"):
         index(run, one, to="new")
     with pytest.raises(UserError, match="not allowed with argument --images"):

@@ -264,3 +264,16 @@ def test_in_order_by_features_where_the_index_keeps_them(tab, address, tmp_path)
             tab.locator("#rerank").uncheck()
         assert not any("rerank" in url for url in tab.asked[asked:])
     assert not tab.said
+
+
+def test_near_duplicates_behind_a_token(tab, tmp_path):
+    place = small.place(tmp_path, small.tiny_network(), 6)
+    with small.running(place.app(access=Access("secret"))) as address:
+        tab.goto(f"{address}/duplicates.html")
+        tab.locator("#token").fill("wrong")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#loginerror")).to_have_text("That was not the token.")
+        tab.locator("#token").fill("secret")
+        tab.keyboard.press("Enter")
+        expect(tab.locator("#radius")).to_have_value("1")
+        expect(tab.locator("#login")).to_have_count(0)
