@@ -35,6 +35,7 @@ from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
 TOKEN = "JAXHASH_TOKEN"
+OF_IMAGES = ("part", "collection", "exclude", "prune", "force", "features")  # flags of index
 AMONG = 200  # nearest by code that --rerank puts in order
 COMMANDS = {  # and the module of each
     "index": "index",
@@ -171,6 +172,10 @@ def main(arguments: list[str] | None = None) -> int | None:
     options = top.parse_args(arguments)
     if options.command == "forget" and not (options.collection or options.id or options.pattern):
         raise UserError("forget needs --collection, --id or --pattern")
+    if options.command == "index" and options.merge:
+        given = [name for name in OF_IMAGES if getattr(options, name) not in (None, False, [])]
+        if given:
+            raise UserError(f"--{given[0]} is for --images; --merge joins indexes as they are")
     logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
     # Imported late: --help and mistyped options need no jax.
     module = importlib.import_module(f"jaxhash.search.commands.{COMMANDS[options.command]}")

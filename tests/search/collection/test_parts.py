@@ -117,6 +117,9 @@ def test_what_does_not_fit_is_refused_and_nothing_is_added(run, tiny_encoder, tm
         index(run, one, to="new")
     with pytest.raises(UserError, match="not allowed with argument --images"):
         index(run, photos(run), one)
+    for flag in ("--part=1/2", "--prune", "--exclude=a", "--collection=b", "--force", "--features"):
+        with pytest.raises(UserError, match=rf"^{flag.partition('=')[0]} is for --images; --merge"):
+            index(run, one, flag)
 
 
 def test_a_job_array_makes_folders_or_fills_a_cluster(tmp_path):
