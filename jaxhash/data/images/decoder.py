@@ -111,7 +111,7 @@ def dimensions(path: Path) -> tuple[int, int]:
       Unreadable: the file is no picture, or its header is damaged.
       OSError: it cannot be opened.
     """
-    silence()
+    _prepare_pillow()
     with _open(path) as file:
         try:
             with Image.open(file, formats=formats()) as image:
@@ -158,6 +158,17 @@ def decode(source: bytes | BinaryIO | Path, shape: tuple[int, int, int]) -> np.n
     return to_array(read(source), shape)
 
 
+def _prepare_pillow() -> None:
+    """Silences Pillow, and has it doubt no picture that is small enough for us.
+
+    Its warning of a large picture cannot be relied on to stay silenced: other threads that use
+    `warnings.catch_warnings`, as JAX does, restore older filters.
+    """
+    silence()
+    if Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < MAX_PIXELS:
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+
+
 def _open(path: Path) -> BinaryIO:
     if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
         raise UnknownFormat("it is not a file")
@@ -168,7 +179,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _read(file: BinaryIO, max_pixels: int) -> Image.Image:
-    silence()
+    _prepare_pillow()
     start = b""
     try:
         start = file.read(signatures.LENGTH)

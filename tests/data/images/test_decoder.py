@@ -238,6 +238,7 @@ import io, sys
 from PIL import Image
 from jaxhash.data.images import decoder
 Image.MAX_IMAGE_PIXELS = 100  # above it Pillow warns
+decoder.MAX_PIXELS = 100  # else the decoder would raise Pillow's limit
 content = io.BytesIO()
 Image.new("L", (15, 10), 7).save(content, "PNG")
 print(decoder.read(content.getvalue()).getpixel((0, 0)))
@@ -248,6 +249,18 @@ def test_warnings_of_pillow_do_not_reach_the_terminal():
     command = [sys.executable, "-W", "always::Warning:PIL.Image", "-c", WARNS]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("7\n", "")
+
+
+def test_pillow_doubts_no_picture_that_is_small_enough(monkeypatch, tmp_path):
+    # As if another thread had restored filters of warnings that are errors.
+    monkeypatch.setattr(decoder, "silence", lambda: None)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 89_478_485)  # Pillow's own
+    Image.new("1", (10_000, 9_500)).save(tmp_path / "large.png")
+    assert decoder.dimensions(tmp_path / "large.png") == (10_000, 9_500)
+    assert decoder.read(tmp_path / "large.png").size == (10_000, 9_500)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # a user's own choice stays
+    decoder.read(saved(colours()))
+    assert Image.MAX_IMAGE_PIXELS is None
 
 
 def test_other_warnings_are_still_seen():
