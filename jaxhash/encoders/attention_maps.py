@@ -76,8 +76,9 @@ def explain_checkpoint(folder: str | Path, images: Sequence[str]) -> Path:
     encoder = Encoder.from_checkpoint(folder)
     config = encoder.config
     size, channels = config.data.size, len(config.data.mean)
-    decoded = [_read(Path(image).expanduser()) for image in images]
-    inputs = np.stack([decoder.to_array(image, (size, size, channels)) for image in decoded])
+    paths = [Path(image).expanduser() for image in images]
+    decoded = [_read(path) for path in paths]
+    inputs = np.stack([decoder.decode(path, (size, size, channels)) for path in paths])
     maps = compute(encoder.model, encoder.variables, encoder.augment, inputs)
     if not maps:
         raise UserError(

@@ -1,6 +1,6 @@
 """The one decoder of picture files: training, search, uploads and attention maps see the same.
 
-Every reader of pictures goes through `read` and `to_array`, so that a picture has one meaning:
+Every reader of pictures goes through `read` or `decode`, so that a picture has one meaning:
 
 - It stands upright, as its EXIF orientation says; of several frames the first counts.
 - What is transparent shows white, not the colour that lies hidden under it.
@@ -34,7 +34,12 @@ with contextlib.suppress(ImportError):  # an extra: jaxhash[heic]
 MAX_PIXELS = 150_000_000  # width times height of a picture; 8 bits of RGB take 450 MB
 TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
 MODES = {1: "L", 3: "RGB"}
+GAP = 2  # a reduced JPEG is at least so many times as large as wanted
 REASON_LENGTH = 120
+
+
+Source = bytes | BinaryIO | Path
+Shape = tuple[int, int, int]
 
 
 class Unreadable(Exception):
@@ -78,7 +83,7 @@ def names() -> str:
     return f"{', '.join(first)} or {last}"
 
 
-def read(source: bytes | BinaryIO | Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+def read(source: Source, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Decodes a picture of any mode to 8 bits: mode RGB, or L where it has no colour.
 
     Args:
@@ -96,12 +101,7 @@ def read(source: bytes | BinaryIO | Path, max_pixels: int = MAX_PIXELS) -> Image
     >>> picture.mode, picture.size, picture.getpixel((0, 0))
     ('RGB', (3, 2), (255, 255, 255))
     """
-    if isinstance(source, bytes):
-        return _read(io.BytesIO(source), max_pixels)
-    if isinstance(source, Path):
-        with _open(source) as file:
-            return _read(file, max_pixels)
-    return _read(source, max_pixels)
+    return _from(source, max_pixels, None)
 
 
 def dimensions(path: Path) -> tuple[int, int]:
@@ -115,8 +115,7 @@ def dimensions(path: Path) -> tuple[int, int]:
     with _open(path) as file:
         try:
             with Image.open(file, formats=formats()) as image:
-                turned = image.getexif().get(ExifTags.Base.Orientation) in TURNED
-                return image.size[::-1] if turned else image.size
+                return image.size[::-1] if _is_turned(image) else image.size
         except Exception as error:  # of any kind, see `_read`
             raise Damaged(f"the picture is damaged ({_reason(error)})") from None
 
@@ -132,7 +131,7 @@ def load(path: Path) -> bytes:
         return file.read()
 
 
-def to_array(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
+def to_array(image: Image.Image, shape: Shape) -> np.ndarray:
     """Makes what a network reads of a picture: uint8 [h w c], stretched to that size.
 
     Bilinear, smoothed where it shrinks (as Pillow does), without regard for proportions.
@@ -153,9 +152,30 @@ def to_array(image: Image.Image, shape: tuple[int, int, int]) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-def decode(source: bytes | BinaryIO | Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Decodes a picture file to uint8 [h w c]: `read`, then `to_array`; raises what these raise."""
-    return to_array(read(source), shape)
+def decode(
+    source: Source, shape: Shape, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
+    """Decodes a picture file to what a network reads of it, uint8 [h w c].
+
+    The result is that of `read`, then `to_array`; but a JPEG of grey or RGB that is large enough is
+    decoded at a half, a quarter or an eighth of its size, no smaller than twice the wanted one (by
+    the inverse DCT of libjpeg). That takes half the time at 12 megapixels and 224 px, and no number
+    differs by more than a few of 255.
+
+    Args:
+      source: see `read`.
+      shape: (h, w, c), c being 3 or 1.
+      max_pixels: see `read`.
+
+    Raises:
+      Unreadable, OSError: as `read` does.
+
+    >>> jpeg = io.BytesIO()
+    >>> Image.new("RGB", (640, 480), (9, 9, 9)).save(jpeg, "JPEG")
+    >>> decode(jpeg, (1, 2, 1)).tolist()
+    [[[9], [9]]]
+    """
+    return to_array(_from(source, max_pixels, shape), shape)
 
 
 def _prepare_pillow() -> None:
@@ -178,20 +198,32 @@ def _open(path: Path) -> BinaryIO:
         raise UnknownFormat("its path holds a null character, as no file's does") from None
 
 
-def _read(file: BinaryIO, max_pixels: int) -> Image.Image:
+def _from(source: Source, max_pixels: int, shape: Shape | None) -> Image.Image:
+    if isinstance(source, bytes):
+        return _read(io.BytesIO(source), max_pixels, shape)
+    if isinstance(source, Path):
+        with _open(source) as file:
+            return _read(file, max_pixels, shape)
+    return _read(source, max_pixels, shape)
+
+
+def _read(file: BinaryIO, max_pixels: int, shape: Shape | None) -> Image.Image:
+    """Decodes a picture; a large JPEG to `shape`, see `decode`, where one is given."""
     _prepare_pillow()
     start = b""
     try:
+        file.seek(0)
         start = file.read(signatures.LENGTH)
         file.seek(0)
         if not start:
             raise Damaged(f"it is empty (0 bytes): expected a picture as {names()}")
         with Image.open(file, formats=formats()) as image:
             _check_size(image, max_pixels)
-            image.load()
+            loaded = image if shape is None else _reduced(image, shape)
+            loaded.load()
             with contextlib.suppress(Exception):  # damaged EXIF data: as it lies
-                ImageOps.exif_transpose(image, in_place=True)
-            picture = eight_bits(image)
+                ImageOps.exif_transpose(loaded, in_place=True)
+            picture = eight_bits(loaded)
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -204,6 +236,27 @@ def _read(file: BinaryIO, max_pixels: int) -> Image.Image:
         raise Damaged(f"the picture is damaged ({_reason(error)})") from None
     picture.info = {}  # comments and the like would be saved with it again
     return picture
+
+
+def _reduced(image: Image.Image, shape: Shape) -> Image.Image:
+    """Decodes a large JPEG at a part of its size, and resizes it; returns others as they are."""
+    height, width, _ = shape
+    if _is_turned(image):
+        height, width = width, height
+    if image.mode not in MODES.values():
+        return image
+    full = image.size
+    drafted = image.draft(None, (GAP * width, GAP * height))
+    if drafted is None or image.size == full:
+        return image
+    # The last row and column of the reduced picture may lie partly outside the picture: the box.
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=drafted[1])
+
+
+def _is_turned(image: Image.Image) -> bool:
+    with contextlib.suppress(Exception):  # damaged EXIF data: as it lies
+        return image.getexif().get(ExifTags.Base.Orientation) in TURNED
+    return False
 
 
 def _check_size(image: Image.Image, max_pixels: int) -> None:

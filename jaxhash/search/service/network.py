@@ -31,13 +31,14 @@ class Network:
       bits: k.
       nodes: of the backbone that have an attention map, in its order; may be empty.
       max_batch: the largest number of pictures in one call.
+      shape: (h, w, c) of what it reads of a picture.
     """
 
     def __init__(self, encoder: ImageEncoder, max_batch: int = 32):
         """Copies the weights to the device."""
         self.bits = encoder.bits
         self.max_batch = max_batch
-        self._shape = (encoder.size, encoder.size, encoder.channels)
+        self.shape = (encoder.size, encoder.size, encoder.channels)
         self.nodes = encoder.nodes
         self._replicas = Replicas(1)
         self._variables = self._replicas.replicate(encoder.variables)
@@ -48,11 +49,11 @@ class Network:
 
     def prepare(self, image: Image.Image) -> np.ndarray:
         """Converts a picture to what the network reads, uint8 [h w c]."""
-        return decoder.to_array(image, self._shape)
+        return decoder.to_array(image, self.shape)
 
     def warm_up(self) -> None:
         """Compiles for every batch size, so that no request waits for it."""
-        blank = np.zeros(self._shape, np.uint8)
+        blank = np.zeros(self.shape, np.uint8)
         count = 1
         while count < 2 * self.max_batch:
             self.codes([blank] * min(count, self.max_batch))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query
 from fastapi.responses import Response
+from PIL import Image
 from pydantic import Json
 
 from jaxhash.search.collection.catalog import UPLOADS, Collection
@@ -60,8 +61,8 @@ async def about(work: Work) -> schemas.About:
 @router.post("/search", responses=problems(400, 415))
 async def search(image: Upload, work: Work, asked: Wanted, rerank: Rerank = None) -> schemas.Found:
     """Finds pictures similar to an uploaded one."""
-    _, prepared = await work.decode(image.file)
-    return await _find(work, asked, await work.encode(prepared), rerank)
+    encoded = await work.encode(await work.decode(image.file))
+    return await _find(work, asked, encoded, rerank)
 
 
 @router.get("/similar", responses=problems(400, 404))
@@ -125,13 +126,13 @@ async def add(
     metadata = metadata or {}
     if len(metadata) > NAMES or not all(name and not name.startswith(OWN) for name in metadata):
         raise HTTPException(422, f"metadata: expected at most {NAMES} names, none with {OWN} first")
-    picture, prepared = await work.decode(image.file)
+    picture = await work.read(image.file)
     if id is None:
         id = f"added-{hashlib.sha256(picture.tobytes()).hexdigest()[:16]}"
     path = id.removeprefix(f"{UPLOADS}/")
     if not possible(path):
         raise HTTPException(422, "id: expected text without null characters")
-    encoded = await work.encode(prepared)
+    encoded = await work.encode(await work.decode(image.file))
 
     def keep() -> Item:
         work.pictures.add(path, picture)
@@ -177,15 +178,14 @@ async def picture(
 async def attention(image: Upload, work: Work) -> Response:
     """Returns the attention map of an uploaded picture: a PNG to be laid over it."""
     _check_attention(work)
-    return await _overlay(work, *await work.decode(image.file))
+    return await _overlay(work, await work.read(image.file))
 
 
 @router.get("/attention", response_class=Response, responses={**PICTURES, **problems(404)})
 async def attention_of(id: Id, work: Work) -> Response:
     """Returns the attention map of a picture of the collection: a PNG to be laid over it."""
     _check_attention(work)
-    found = await work.on_pictures(work.pictures.read, *await _place(work, id))
-    return await _overlay(work, found, await work.on_pictures(work.network.prepare, found))
+    return await _overlay(work, await work.on_pictures(work.pictures.read, *await _place(work, id)))
 
 
 def _check_attention(work: Searcher) -> None:
@@ -216,8 +216,8 @@ def _sample(index: Named) -> dict[str, set[str]]:
     return found
 
 
-async def _overlay(work: Searcher, picture, prepared) -> Response:
-    overlay = await work.overlay(picture, prepared)
+async def _overlay(work: Searcher, picture: Image.Image) -> Response:
+    overlay = await work.overlay(picture)
     data, kind = await work.on_pictures(as_file, overlay)
     return Response(data, media_type=kind)
 

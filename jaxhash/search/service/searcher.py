@@ -77,18 +77,14 @@ class Searcher:
         for threads in pools:
             threads.shutdown()
 
-    async def decode(self, file: BinaryIO) -> tuple[Image.Image, np.ndarray]:
-        """Decodes an upload; raises `Refused`.
+    async def read(self, file: BinaryIO) -> Image.Image:
+        """Decodes an upload to be kept or drawn over; raises `Refused`."""
+        return await self.on_pictures(uploads.read, file, self.limits.max_pixels)
 
-        Returns:
-          the picture, and what the network reads of it, uint8 [h w c].
-        """
-
-        def work() -> tuple[Image.Image, np.ndarray]:
-            image = uploads.read(file, self.limits.max_pixels)
-            return image, self.network.prepare(image)
-
-        return await self._in(self._decoders, work)
+    async def decode(self, file: BinaryIO) -> np.ndarray:
+        """Decodes an upload to what the network reads, uint8 [h w c]; raises `Refused`."""
+        shape, max_pixels = self.network.shape, self.limits.max_pixels
+        return await self.on_pictures(uploads.decode, file, shape, max_pixels)
 
     async def encode(self, prepared: np.ndarray) -> Encoded:
         """Encodes a picture, uint8 [h w c], batched with others; raises `Busy`."""
@@ -98,8 +94,9 @@ class Searcher:
         """Answers a query, batched with others; raises `Busy`."""
         return await self._hits.ask(query)
 
-    async def overlay(self, image: Image.Image, prepared: np.ndarray) -> Image.Image:
+    async def overlay(self, image: Image.Image) -> Image.Image:
         """Draws the attention map of a picture, see `Network.overlay`."""
+        prepared = await self.on_pictures(self.network.prepare, image)
         return await self._in(
             self._on_device, lambda: self.network.overlay(prepared, image.width, image.height)
         )

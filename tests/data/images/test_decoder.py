@@ -226,6 +226,46 @@ def test_a_path_a_file_and_bytes_are_read_alike(tmp_path):
     assert len({picture.tobytes() for picture in pictures}) == 1
 
 
+@pytest.mark.parametrize("size", [(640, 480), (641, 481), (1003, 243)])
+@pytest.mark.parametrize("number", TURNS)
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size(size, number, monkeypatch):
+    image = colours(size)
+    exif = Image.Exif()
+    exif[files.ORIENTATION] = number
+    for kind in (image, image.convert("L")):
+        content = saved(kind, "JPEG", quality=95, exif=exif)
+        for shape in ((32, 32, 3), (20, 60, 1)):
+            expected = decoder.to_array(decoder.read(content), shape)
+            decoded = []
+            with monkeypatch.context() as patch:
+                patch.setattr(
+                    decoder, "eight_bits", lambda x: decoded.append(x.size) or depth.eight_bits(x)
+                )
+                found = decoder.decode(content, shape)
+            assert decoded == [(shape[1], shape[0])]
+            assert np.abs(found.astype(int) - expected).max() <= 2
+            # Rounding: an offset by a part of a pixel would show here.
+            assert np.abs(found.astype(int) - expected).mean() < 0.3
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP"])
+def test_others_are_decoded_in_full(format):
+    for image in (colours((63, 80)), colours((640, 480)).convert("CMYK")):
+        if image.mode == "CMYK" and format != "JPEG":
+            continue
+        content = saved(image, format)
+        expected = decoder.to_array(decoder.read(content), (32, 32, 3))
+        assert np.array_equal(decoder.decode(content, (32, 32, 3)), expected)
+
+
+def test_damage_of_a_large_jpeg_is_a_reason_in_one_line():
+    content = saved(colours((640, 480)), "JPEG")
+    with pytest.raises(decoder.Damaged, match="^the picture is damaged[^\n]*$"):
+        decoder.decode(content[: len(content) // 2], (32, 32, 3))
+    with pytest.raises(decoder.TooLarge, match="640 x 480 pixels"):
+        decoder.decode(content, (32, 32, 3), max_pixels=1000)
+
+
 def test_upright_and_in_eight_bits_it_is_what_pillow_shows():
     """A photograph as cameras write it: the same as by the documented calls of Pillow."""
     with Image.open(io.BytesIO(oriented(6))) as image:

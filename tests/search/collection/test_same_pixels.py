@@ -16,6 +16,7 @@ from jaxhash.search.service.thumbnails import Pictures
 from tests.data.images import files
 from tests.search import small
 
+LARGE = "large"  # so that it is decoded at a part of its size
 ORIENTED = ("JPEG", "PNG", "TIFF")
 
 
@@ -24,6 +25,7 @@ def contents():
     for format in ORIENTED:
         for number in range(1, 9):
             yield f"{format} {number}", files.oriented(number, format)
+    yield LARGE, files.saved(files.colours((301, 203)), "JPEG")
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +80,13 @@ def test_uploads_the_service_and_attention_maps_see_the_same(folder, tmp_path):
     origin, collection = sources.find(str(folder)), Collection("pictures", str(folder))
     searched = origin.read(origin.entries, small.SIZE, 3, workers=0)
     for entry, pixels in zip(origin.entries, searched, strict=True):
-        upload = uploads.read(io.BytesIO(entry.file.read_bytes()))
+        upload = io.BytesIO(entry.file.read_bytes())
+        assert np.array_equal(uploads.decode(upload, network.shape), pixels), entry.path
+        in_full = 2 if LARGE in entry.path else 0  # of 255
         for image in (
-            upload,
+            uploads.read(upload),
             pictures.read(collection, entry.path),
             attention_maps._read(entry.file),
         ):
-            assert np.array_equal(network.prepare(image), pixels), entry.path
+            difference = np.abs(network.prepare(image).astype(int) - pixels).max()
+            assert difference <= in_full, entry.path
