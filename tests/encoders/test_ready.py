@@ -39,6 +39,20 @@ def test_its_identity_stays(encoder):
     assert layer["kernel"].shape == (1280, 256)
 
 
+def test_its_codes_stay(encoder):
+    # Its identity names the layer alone; these are the codes of version 0.2.
+    stored = [
+        "ea9123ef0cf55ca551e35866e6d19d581ad0e1844ee3d3946748b179008a5948",
+        "ea8d66ef14d0dcacb3c35ad6e7d1b5191ad6eb046ea3d386c74ca839428a5948",
+    ]
+    pixels = np.stack([np.asarray(picture(i, (224, 224))) for i in range(2)])
+    found = compiled(encoder, 4)(pixels)
+    expected = np.array([list(bytes.fromhex(code)) for code in stored], np.uint8)
+    assert encoder.size == 224
+    # A bit whose real number is nearly nought may differ between machines.
+    assert np.bitwise_count(found ^ expected).sum() <= 4
+
+
 def test_without_weights_or_with_another_name(monkeypatch):
     monkeypatch.setattr(pretrained, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"encoder lite0: its weights are not installed; pip inst"):

@@ -152,9 +152,7 @@ def to_array(image: Image.Image, shape: Shape) -> np.ndarray:
     return np.asarray(image).reshape(shape)
 
 
-def decode(
-    source: Source, shape: Shape, max_pixels: int = MAX_PIXELS
-) -> np.ndarray:
+def decode(source: Source, shape: Shape, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Decodes a picture file to what a network reads of it, uint8 [h w c].
 
     The result is that of `read`, then `to_array`; but a JPEG of grey or RGB that is large enough is

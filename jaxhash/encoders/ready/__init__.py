@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from safetensors.numpy import load_file
 
 from jaxhash import config as configs
+from jaxhash.config import scales
 from jaxhash.data import augment as augmentation
 from jaxhash.encoders.encoder import Encoder
 from jaxhash.errors import UserError
@@ -93,9 +94,10 @@ def without_layer(name: str, bits: int) -> ReadyEncoder:
 
 def _config(name: str, bits: int) -> ConfigDict:
     config = configs.base()
-    configs.lite(config)
     config.name = name
-    config.model.bits = bits
+    # Not by `configs.lite`: codes that are stored stay right when a scale of training changes.
+    config.data.update(size=224, pad=0, flip=False, mean=scales.MEAN, std=scales.STD)
+    config.model.update(bits=bits, weights=f"efficientnet-{name}")
+    config.model.backbone.name = f"efficientnet_{name}"
     config.model.attention.name = "none"
-    config.data.update(pad=0, flip=False)
     return config
