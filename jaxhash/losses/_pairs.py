@@ -1,5 +1,8 @@
 """Shared by pairwise losses: rows [b ...] against columns [n ...]."""
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -81,6 +84,48 @@ def mean_over_columns(values: jax.Array, valid: jax.Array) -> jax.Array:
     """
     total = jnp.where(valid, values, 0).sum(axis=1)
     return total / jnp.maximum(valid.sum(axis=1), 1)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def sum_over_bits(
+    f: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, y: jax.Array
+) -> jax.Array:
+    """Returns sum_k f(x_i^k, y_j^k) for every pair i, j, bit by bit: without an array [b n k].
+
+    Forward and backward, the memory is that of some arrays [b n].
+
+    Args:
+      f: (rows [b 1], columns [1 n]) -> [b n], elementwise and differentiable.
+      x: [b k] codes of the rows.
+      y: [n k] codes of the columns.
+
+    Returns:
+      [b n].
+
+    >>> import jax.numpy as jnp
+    >>> print(sum_over_bits(lambda x, y: (x - y) ** 2, jnp.array([[0.0, 1.0]]), jnp.ones((2, 2))))
+    [[1. 1.]]
+    """
+
+    def add(total: jax.Array, bit: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        return total + f(bit[0][:, None], bit[1][None, :]), None
+
+    return jax.lax.scan(add, jnp.zeros((len(x), len(y)), x.dtype), (x.T, y.T))[0]
+
+
+def _sum_forward(f, x: jax.Array, y: jax.Array):
+    return sum_over_bits(f, x, y), (x, y)
+
+
+def _sum_backward(f, codes: tuple[jax.Array, jax.Array], cotangent: jax.Array):
+    def one_bit(bit: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        return jax.vjp(lambda x, y: f(x[:, None], y[None, :]), *bit)[1](cotangent)
+
+    x, y = jax.lax.map(one_bit, tuple(side.T for side in codes))
+    return x.T, y.T
+
+
+sum_over_bits.defvjp(_sum_forward, _sum_backward)
 
 
 def quantisation_error(v: jax.Array) -> jax.Array:

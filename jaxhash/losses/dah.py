@@ -26,7 +26,7 @@ def similar_distance(x: jax.Array, y: jax.Array) -> jax.Array:
     >>> print(similar_distance(jnp.array([[0.25, 0.5]]), jnp.array([[0.75, 0.5], [0.25, 0.5]])))
     [[0.5 0. ]]
     """
-    squared = jnp.sum((x[:, None] - y[None, :]) ** 2, axis=2)
+    squared = pairs.sum_over_bits(_square, x, y)
     apart = squared > 0
     # The root's derivative at 0 is infinite, and infinity times 0 is NaN: keep the root away.
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1.0)), 0.0)
@@ -51,8 +51,15 @@ def dissimilar_distance(x: jax.Array, y: jax.Array, threshold: float) -> jax.Arr
     >>> print(dissimilar_distance(jnp.array([[0.25]]), jnp.array([[0.75]]), 1.0).round(4))
     [[0.3069]]
     """
-    distance = -jnp.log1p(-jnp.abs(x[:, None] - y[None, :])).sum(axis=2)
-    return jnp.abs(threshold - distance)
+    return jnp.abs(threshold + pairs.sum_over_bits(_log, x, y))
+
+
+def _square(x: jax.Array, y: jax.Array) -> jax.Array:
+    return (x - y) ** 2
+
+
+def _log(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.log1p(-jnp.abs(x - y))
 
 
 def uniformity(x: jax.Array, y: jax.Array) -> jax.Array:

@@ -1,3 +1,4 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import given
@@ -29,6 +30,30 @@ def test_likelihood_has_its_numerical_gradient():
     check_grads(
         lambda u, v: pairs.negative_log_likelihood(u, v, similar).sum(), (u, v), order=1, rtol=0.01
     )
+
+
+def test_a_sum_bit_by_bit_is_that_of_all_at_once():
+    x, y = (jnp.array(RANDOM.normal(size=(n, 5)), jnp.float32) for n in (3, 4))
+    weights = jnp.array(RANDOM.normal(size=(3, 4)), jnp.float32)
+
+    def f(x, y):
+        return jnp.tanh(x * y) - jnp.abs(x - y)
+
+    def together(x, y):
+        return f(x[:, None], y[None]).sum(axis=2)
+
+    def weighted(of):
+        return lambda x, y: (weights * of(x, y)).sum()
+
+    def one_by_one(x, y):
+        return pairs.sum_over_bits(f, x, y)
+
+    np.testing.assert_allclose(one_by_one(x, y), together(x, y), rtol=1e-6)
+    found, expected = (
+        jax.grad(weighted(of), argnums=(0, 1))(x, y) for of in (one_by_one, together)
+    )
+    for gradient, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(gradient, other, rtol=1e-5)
 
 
 def test_masked_mean_equals_the_mean_of_the_subset():

@@ -1,0 +1,63 @@
+"""No loss makes an array of all pairs and all bits, forward or backward."""
+
+import math
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhash import registry
+from jaxhash.losses import Codes, Task
+
+BATCH, TRAIN, BITS = 31, 37, 16
+RANDOM = np.random.RandomState(0)
+CLASSES = RANDOM.randint(0, 4, TRAIN)
+
+
+def sizes(jaxpr) -> Iterator[int]:
+    """Yields the number of elements of every array in a program."""
+    for equation in jaxpr.eqns:
+        for variable in equation.outvars:
+            yield math.prod(variable.aval.shape)
+        for value in jax.tree.leaves(
+            list(equation.params.values()), is_leaf=lambda x: hasattr(x, "jaxpr")
+        ):
+            if hasattr(value, "jaxpr") or hasattr(value, "eqns"):
+                yield from sizes(getattr(value, "jaxpr", value))
+
+
+def largest(function, *args) -> int:
+    return max(sizes(jax.make_jaxpr(function)(*args).jaxpr))
+
+
+def test_the_measure_sees_into_loops_and_gradients():
+    x = jnp.ones((BATCH, BITS))
+
+    def naive(x):
+        return jnp.abs(x[:, None] - x[None]).sum()
+
+    def looped(x):
+        return jax.lax.map(lambda row: jnp.abs(row[None] - x).sum(), x).sum()
+
+    assert largest(jax.grad(naive), x) == BATCH**2 * BITS
+    assert largest(looped, x) == BATCH * BITS
+
+
+@pytest.mark.parametrize("name", registry.names("jaxhash.losses"))
+def test_no_array_of_all_pairs_and_bits(name):
+    loss = registry.find("jaxhash.losses", name).build()
+    labels = np.eye(4, dtype=np.uint8)[CLASSES]
+    state = loss.init(Task(BITS, labels))
+    codes = Codes(
+        jnp.array(RANDOM.normal(size=(BATCH, BITS)), jnp.float32),
+        jnp.array(labels[:BATCH]),
+        jnp.arange(BATCH),
+        jnp.zeros((BATCH, 4)),
+    )
+
+    def value(codes):
+        return loss.apply(state, codes, codes)[0].mean()
+
+    assert largest(jax.grad(value, allow_int=True), codes) < BATCH * BATCH * BITS / 2
