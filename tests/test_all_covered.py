@@ -21,7 +21,7 @@ from jaxhash.training import optimizers, steps
 from jaxhash.training.state import TrainState
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*.py"))
+CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
 PACKAGES = ("losses", "models.attention", "models.backbones", "models.heads", "data.sets")
 PARTS = [(package, name) for package in PACKAGES for name in registry.names(f"jaxhash.{package}")]
 THIS = Path(__file__)
@@ -85,7 +85,7 @@ def test_every_config_traces_a_step_at_full_size(path):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_says_how_to_run_it(path):
-    assert f"--config=configs/{path.name}" in path.read_text()
+    assert f"--config={path.relative_to(ROOT)}" in path.read_text()
 
 
 @pytest.mark.parametrize(("package", "name"), PARTS)

@@ -1,5 +1,6 @@
 """Configurations: the default that every config starts from, their files, ranges and comparison."""
 
+from jaxhash.config.baselines import baseline
 from jaxhash.config.comparison import FREE_TO_CHANGE, differences, in_use
 from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
@@ -13,6 +14,7 @@ __all__ = [
     "UnknownArgument",
     "arguments",
     "base",
+    "baseline",
     "check",
     "check_backbone",
     "differences",

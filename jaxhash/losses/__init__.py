@@ -63,6 +63,11 @@ class HashLoss(NamedTuple):
     single_label: bool = False
 
 
+def stateless(task: Task) -> tuple[()]:
+    """Is the `init` of a loss that has no state."""
+    return ()
+
+
 def build(config: Any) -> HashLoss:
     """Builds the loss that `config.loss` names, with its options.
 

@@ -29,6 +29,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.linalg import hadamard
 
+from jaxhash.errors import UserError
+
 CHOICES = ("published", "balanced")
 DRAWS = 1_000  # of `published`
 FEW = 11  # classes: up to so many, every column that exists is a candidate
@@ -50,6 +52,12 @@ class _Pool(NamedTuple):
     columns: np.ndarray
     splits: np.ndarray
     start: int = 0
+
+
+def check(loss: str, choice: str) -> None:
+    """Raises UserError for a choice of a loss that is not one of `CHOICES`."""
+    if choice not in CHOICES:
+        raise UserError(f"loss.{loss}.centres={choice}: expected {' or '.join(CHOICES)}")
 
 
 def centres(choice: str, count: int, bits: int) -> tuple[np.ndarray, np.ndarray]:

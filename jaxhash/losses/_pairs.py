@@ -1,12 +1,12 @@
 """Shared by pairwise losses: rows [b ...] against columns [n ...]."""
 
-from collections.abc import Callable
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
+from jaxhash.losses import Codes
 from jaxhash.models import quantizers
+
+ROWS_AT_ONCE = 1_024  # of all images, where all are paired with all
 
 
 def similarity(rows: jax.Array, columns: jax.Array) -> jax.Array:
@@ -44,8 +44,10 @@ def distinct(rows: jax.Array, columns: jax.Array) -> jax.Array:
     return rows[:, None] != columns[None, :]
 
 
-def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> jax.Array:
-    """Returns log(1 + exp(theta)) - s theta with theta = <u, v> / 2, for every pair.
+def negative_log_likelihood(
+    u: jax.Array, v: jax.Array, similar: jax.Array, scale: float = 0.5
+) -> jax.Array:
+    """Returns log(1 + exp(theta)) - s theta with theta = scale <u, v>, for every pair.
 
     DHIDA equation 11, DPSH equation 2. The first term is softplus, which neither overflows nor
     rounds small values to 0.
@@ -54,6 +56,7 @@ def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> j
       u: [b k] codes of the rows.
       v: [n k] codes of the columns.
       similar: [b n] s, 0 or 1.
+      scale: 1/2 in most papers.
 
     Returns:
       [b n].
@@ -63,8 +66,48 @@ def negative_log_likelihood(u: jax.Array, v: jax.Array, similar: jax.Array) -> j
     >>> print(negative_log_likelihood(code, -code, jnp.zeros((1, 1))).round(4))
     [[0.1269]]
     """
-    theta = jnp.einsum("bk,nk->bn", u, v) / 2
+    theta = scale * jnp.einsum("bk,nk->bn", u, v)
     return jax.nn.softplus(theta) - similar * theta
+
+
+def share_of_similar(columns: Codes) -> jax.Array:
+    """Returns the share of similar pairs among the pairs i != j of a global batch, a scalar.
+
+    >>> import jax.numpy as jnp
+    >>> labels = jnp.array([[1, 0], [1, 0], [0, 1]])
+    >>> print(share_of_similar(Codes(jnp.zeros((3, 4)), labels, jnp.arange(3))).round(4))
+    0.3333
+    """
+
+    def count(row: tuple[jax.Array, jax.Array]) -> jax.Array:
+        labels, index = (x[None] for x in row)
+        valid = distinct(index, columns.index)
+        similar = jnp.where(valid, similarity(labels, columns.labels), 0)
+        return jnp.array([similar.sum(), valid.sum()])
+
+    of_rows = jax.lax.map(count, (columns.labels, columns.index), batch_size=ROWS_AT_ONCE)
+    counts = of_rows.sum(axis=0)
+    return counts[0] / jnp.maximum(counts[1], 1)
+
+
+def balanced_weight(similar: jax.Array, share: jax.Array) -> jax.Array:
+    """Weighs pairs so that similar and dissimilar ones have the same total: |S| / |S_s|.
+
+    HashNet, equation 2, and DCH, equation 3: the inverse of the share that a kind has.
+
+    Args:
+      similar: [b n] s, 0 or 1.
+      share: of similar pairs, see `share_of_similar`.
+
+    Returns:
+      [b n]; 0 for a kind that there is none of.
+
+    >>> import jax.numpy as jnp
+    >>> print(balanced_weight(jnp.array([[1.0, 0.0]]), jnp.array(0.25)).round(4))
+    [[4.     1.3333]]
+    """
+    own = jnp.where(similar > 0, share, 1 - share)
+    return jnp.where(own > 0, 1 / jnp.where(own > 0, own, 1.0), 0.0)
 
 
 def mean_over_columns(values: jax.Array, valid: jax.Array) -> jax.Array:
@@ -84,48 +127,6 @@ def mean_over_columns(values: jax.Array, valid: jax.Array) -> jax.Array:
     """
     total = jnp.where(valid, values, 0).sum(axis=1)
     return total / jnp.maximum(valid.sum(axis=1), 1)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0,))
-def sum_over_bits(
-    f: Callable[[jax.Array, jax.Array], jax.Array], x: jax.Array, y: jax.Array
-) -> jax.Array:
-    """Returns sum_k f(x_i^k, y_j^k) for every pair i, j, bit by bit: without an array [b n k].
-
-    Forward and backward, the memory is that of some arrays [b n].
-
-    Args:
-      f: (rows [b 1], columns [1 n]) -> [b n], elementwise and differentiable.
-      x: [b k] codes of the rows.
-      y: [n k] codes of the columns.
-
-    Returns:
-      [b n].
-
-    >>> import jax.numpy as jnp
-    >>> print(sum_over_bits(lambda x, y: (x - y) ** 2, jnp.array([[0.0, 1.0]]), jnp.ones((2, 2))))
-    [[1. 1.]]
-    """
-
-    def add(total: jax.Array, bit: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        return total + f(bit[0][:, None], bit[1][None, :]), None
-
-    return jax.lax.scan(add, jnp.zeros((len(x), len(y)), x.dtype), (x.T, y.T))[0]
-
-
-def _sum_forward(f, x: jax.Array, y: jax.Array):
-    return sum_over_bits(f, x, y), (x, y)
-
-
-def _sum_backward(f, codes: tuple[jax.Array, jax.Array], cotangent: jax.Array):
-    def one_bit(bit: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        return jax.vjp(lambda x, y: f(x[:, None], y[None, :]), *bit)[1](cotangent)
-
-    x, y = jax.lax.map(one_bit, tuple(side.T for side in codes))
-    return x.T, y.T
-
-
-sum_over_bits.defvjp(_sum_forward, _sum_backward)
 
 
 def quantisation_error(v: jax.Array) -> jax.Array:

