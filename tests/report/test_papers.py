@@ -101,7 +101,9 @@ def test_a_source_is_of_a_data_set_a_protocol_and_a_config_that_there_are(source
         path = ROOT / "configs" / f"{config}.py"
         if not path.exists():  # a method that is compared with
             path, row = path.with_name("baselines") / path.name, "paper"
-        argument = {"": "", "none": ":attention=none", "paper": ":scale=paper"}.get(row, f":row={row.upper()}")
+        argument = {"": "", "none": ":attention=none", "paper": ":scale=paper"}.get(
+            row, f":row={row.upper()}"
+        )
         assert configs.load(f"{path}{argument}").name == name
 
 
