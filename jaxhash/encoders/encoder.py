@@ -81,7 +81,8 @@ class Encoder(NamedTuple):
     """A network with its weights, and how images become its input.
 
     config: of the run. model: the network. variables: its weights, on the host; the average where
-    the run has one. augment: how images become its input. step: of the checkpoint.
+    the run has one. augment: how images become its input. step: of the checkpoint. saved: the
+    configuration of the network as the run left it, where it was read from a workdir.
     """
 
     config: ConfigDict
@@ -89,6 +90,7 @@ class Encoder(NamedTuple):
     variables: dict
     augment: Augment
     step: int
+    saved: dict[str, Any] | None = None
 
     @classmethod
     def from_checkpoint(cls, folder: Path) -> "Encoder":
@@ -108,7 +110,9 @@ class Encoder(NamedTuple):
         kept = state.get("average", state)
         variables = {name: kept[name] for name in ("params", "batch_stats")}
         network = hash_network.build(config.model, _count_labels(folder, variables))
-        return cls(config, network, variables, augmentation.build(config.data), int(state["step"]))
+        augment = augmentation.build(config.data)
+        saved = json.loads((folder / workdir.CONFIG).read_text())["model"]
+        return cls(config, network, variables, augment, int(state["step"]), saved)
 
     @property
     def bits(self) -> int:
@@ -159,10 +163,14 @@ class Encoder(NamedTuple):
 
         Returns:
           name-bits@step-digest; the digest covers all that determines a code: the weights, the
-          configuration of the network, and how pixels become its input.
+          configuration of the network, and how pixels become its input. The configuration is taken
+          as the run left it: a setting or a module that a later version of jaxhash adds makes no
+          other encoder.
         """
-        config = self.config
-        made_by = json.dumps([config.model.to_dict(), self.augment], sort_keys=True, default=list)
+        config, augment = self.config, self.augment
+        network = config.model.to_dict() if self.saved is None else self.saved
+        pixels = [augment.size, augment.pad, augment.flip, augment.mean, augment.std]
+        made_by = json.dumps([network, pixels], sort_keys=True, default=list)
         digest = hashlib.sha256(made_by.encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.variables):
             array = np.ascontiguousarray(leaf)

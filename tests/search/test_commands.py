@@ -1,5 +1,7 @@
 """The commands as a person meets them."""
 
+import hashlib
+import json
 import random
 import signal
 import subprocess
@@ -7,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import pytest
 
 from jaxhash.encoders.batches import compiled
@@ -102,6 +105,23 @@ def test_an_identity_is_that_of_the_weights_and_of_how_pixels_are_read(run, tiny
     bias[0] -= 1e-6
     other = read._replace(augment=read.augment._replace(mean=(0.4,) * 3))
     assert other.identity() != read.identity()
+
+
+def test_an_identity_stays_when_a_later_version_has_more_settings(run):
+    before = json.loads((run / "config.json").read_text())
+    del before["model"]["head"]["divided"]  # as of a version without that head
+    del before["data"]["stored"]
+    (run / "config.json").write_text(json.dumps(before))
+    read = Encoder.from_checkpoint(run)
+    assert read.config.model.head.divided.part == 50
+    augment = read.augment
+    pixels = [augment.size, augment.pad, augment.flip, augment.mean, augment.std]
+    digest = hashlib.sha256(json.dumps([before["model"], pixels], sort_keys=True).encode())
+    for path, leaf in jax.tree_util.tree_leaves_with_path(read.variables):
+        shape = leaf.shape or (1,)
+        digest.update(f"{jax.tree_util.keystr(path)} {leaf.dtype} {shape}".encode())
+        digest.update(leaf.tobytes())
+    assert read.identity().endswith(digest.hexdigest()[:12])
 
 
 @pytest.mark.parametrize(
