@@ -47,7 +47,10 @@ class HashLayer(nn.Module):
         """Maps [b c] to [b k]."""
         gaussian = nn.initializers.normal(0.01)
         u = nn.Dense(self.bits, kernel_init=gaussian, bias_init=gaussian, name="dense")(features)
-        if self.norm:
-            scale = nn.initializers.constant(0.3)
-            u = batch_norm(train)(use_bias=False, scale_init=scale, name="norm")(u)
-        return u
+        return normalised(u, train) if self.norm else u
+
+
+def normalised(u: jax.Array, train: bool) -> jax.Array:
+    """Normalises outputs [b k] over the batch, inside a compact method; see `HashLayer.norm`."""
+    scale = nn.initializers.constant(0.3)
+    return batch_norm(train)(use_bias=False, scale_init=scale, name="norm")(u)

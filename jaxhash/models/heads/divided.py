@@ -4,8 +4,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash.models.heads import Outputs
-from jaxhash.models.normalization import batch_norm
+from jaxhash.models.heads import Outputs, normalised
 
 
 class DividedHead(nn.Module):
@@ -29,11 +28,8 @@ class DividedHead(nn.Module):
         gaussian = nn.initializers.lecun_normal(in_axis=1, out_axis=0)
         kernel = self.param("kernel", gaussian, (self.bits, self.part))
         bias = self.param("bias", nn.initializers.zeros, (self.bits,))
-        u = jnp.einsum("bkp,kp->bk", parts, kernel) + bias
-        if self.norm:
-            scale = nn.initializers.constant(0.3)
-            u = batch_norm(train)(use_bias=False, scale_init=scale, name="norm")(u)
-        return Outputs(u)
+        u = jnp.einsum("bkp,kp->bk", parts, kernel) + bias[None, :]
+        return Outputs(normalised(u, train) if self.norm else u)
 
 
 def build(bits: int, labels: int, norm: bool, part: int = 50) -> nn.Module:

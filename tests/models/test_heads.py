@@ -1,0 +1,40 @@
+"""Hash heads."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxhash import registry
+from jaxhash.distributed import devices
+
+FEATURES = jnp.asarray(np.random.RandomState(0).normal(size=(6, 5)), jnp.float32)
+
+
+@pytest.mark.parametrize("name", registry.names("jaxhash.models.heads"))
+def test_outputs_are_one_a_bit_and_normalised_where_asked(name):
+    for norm in (False, True):
+        head = registry.find("jaxhash.models.heads", name).build(bits=4, labels=3, norm=norm)
+        variables = head.init(jax.random.key(0), FEATURES, False)
+
+        def training(features, head=head, variables=variables):
+            return head.apply(variables, features, True, mutable=["batch_stats"])[0]
+
+        one = jax.vmap(training, axis_name=devices.AXIS)(FEATURES[None])
+        outputs = jax.tree.map(lambda x: x[0], one)
+        assert outputs.u.shape == (6, 4)
+        assert outputs.logits is None or outputs.logits.shape == (6, 3)
+        centred = np.abs(np.asarray(outputs.u.mean(axis=0))).max() < 1e-6
+        assert centred == norm
+
+
+def test_each_bit_of_the_divided_head_depends_on_its_part_alone():
+    head = registry.find("jaxhash.models.heads", "divided").build(4, 3, norm=False, part=2)
+    variables = head.init(jax.random.key(0), FEATURES, False)
+    params = jax.tree.map(np.asarray, variables["params"])
+    hidden = np.asarray(FEATURES) @ params["parts"]["kernel"] + params["parts"]["bias"]
+    hidden, kernel, bias = np.maximum(hidden, 0), params["kernel"], params["bias"]
+    for bit in range(4):
+        expected = hidden[:, 2 * bit : 2 * bit + 2] @ kernel[bit] + bias[bit]
+        found = head.apply(variables, FEATURES, False).u[:, bit]
+        np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
