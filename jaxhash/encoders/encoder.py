@@ -111,7 +111,7 @@ class Encoder(NamedTuple):
         variables = {name: kept[name] for name in ("params", "batch_stats")}
         network = hash_network.build(config.model, _count_labels(folder, variables))
         augment = augmentation.build(config.data)
-        saved = json.loads((folder / workdir.CONFIG).read_text())["model"]
+        saved = json.loads((folder / workdir.CONFIG).read_text()).get("model")
         return cls(config, network, variables, augment, int(state["step"]), saved)
 
     @property

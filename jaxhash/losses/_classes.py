@@ -22,9 +22,25 @@ def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     >>> print(cross_entropy(jnp.zeros((1, 4)), jnp.array([[0, 1, 0, 1]])).round(4))
     [1.3863]
     """
+    return optax.losses.softmax_cross_entropy(logits, shares(labels))
+
+
+def shares(labels: jax.Array) -> jax.Array:
+    """Returns y / |y|_1: a row of several labels has the sum 1, one without a label 0.
+
+    Args:
+      labels: [b l] y, 0 or 1.
+
+    Returns:
+      [b l] float32.
+
+    >>> import jax.numpy as jnp
+    >>> print(shares(jnp.array([[0, 1, 1], [0, 0, 0]])))
+    [[0.  0.5 0.5]
+     [0.  0.  0. ]]
+    """
     y = labels.astype(jnp.float32)
-    targets = y / jnp.maximum(y.sum(axis=1, keepdims=True), 1)
-    return optax.losses.softmax_cross_entropy(logits, targets)
+    return y / jnp.maximum(y.sum(axis=1, keepdims=True), 1)
 
 
 def target(centres: jax.Array, labels: jax.Array, tie: jax.Array) -> jax.Array:

@@ -1,5 +1,8 @@
 """Shared by pairwise losses: rows [b ...] against columns [n ...]."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -79,15 +82,33 @@ def share_of_similar(columns: Codes) -> jax.Array:
     0.3333
     """
 
-    def count(row: tuple[jax.Array, jax.Array]) -> jax.Array:
-        labels, index = (x[None] for x in row)
-        valid = distinct(index, columns.index)
-        similar = jnp.where(valid, similarity(labels, columns.labels), 0)
-        return jnp.array([similar.sum(), valid.sum()])
+    def count(rows: Codes) -> jax.Array:
+        valid = distinct(rows.index, columns.index)
+        similar = jnp.where(valid, similarity(rows.labels, columns.labels), 0)
+        return jnp.stack([similar.sum(axis=1), valid.sum(axis=1)], axis=1)
 
-    of_rows = jax.lax.map(count, (columns.labels, columns.index), batch_size=ROWS_AT_ONCE)
-    counts = of_rows.sum(axis=0)
+    counts = by_rows(count, columns).sum(axis=0)
     return counts[0] / jnp.maximum(counts[1], 1)
+
+
+def by_rows(function: Callable[[Any], jax.Array], rows: Any) -> jax.Array:
+    """Applies a function of rows in parts, so that no array [n n] is needed.
+
+    Args:
+      function: (a tree of arrays [b ...]) -> [b ...].
+      rows: a tree of arrays [n ...].
+
+    Returns:
+      [n ...].
+
+    >>> print(by_rows(lambda x: x.sum(axis=1), jnp.ones((3, 2))))
+    [2. 2. 2.]
+    """
+
+    def one(row: Any) -> jax.Array:
+        return function(jax.tree.map(lambda x: x[None], row))[0]
+
+    return jax.lax.map(one, rows, batch_size=ROWS_AT_ONCE)
 
 
 def balanced_weight(similar: jax.Array, share: jax.Array) -> jax.Array:

@@ -7,12 +7,12 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _coordinates as coordinates
 from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank, empty, remember
 
 DATABASE_CODES = ("network", "learnt")
 OWN_KEY = 2**31  # of the seed: beyond the numbers of steps, which have keys of the same sequence
-ROWS_AT_ONCE = 1_024  # of the training images, where all are paired with all
 
 
 class State(NamedTuple):
@@ -95,15 +95,8 @@ def learn_codes(v: jax.Array, bank: Bank, gamma: float, balanced: bool) -> jax.A
         wanted = _wanted(pairs.similarity(labels, bank.labels), spread)
         return jnp.einsum("bn,nk->bk", wanted, u)
 
-    q = -2 * bits * _by_rows(against_all, bank.labels) - 2 * gamma * u
-    products = jnp.einsum("nk,nj->kj", u, u)
-
-    def one_bit(k: int, v: jax.Array) -> jax.Array:
-        others = products[:, k].at[k].set(0.0)
-        slope = 2 * jnp.einsum("nj,j->n", v, others) + q[:, k]
-        return v.at[:, k].set(jnp.where(slope == 0, v[:, k], -jnp.sign(slope)))
-
-    return jax.lax.fori_loop(0, bits, one_bit, v)
+    pull = bits * pairs.by_rows(against_all, bank.labels) + gamma * u  # -Q / 2
+    return coordinates.descend(v, jnp.einsum("nk,nj->kj", u, u), pull)
 
 
 def random_codes(task: Task) -> jax.Array:
@@ -184,9 +177,4 @@ def _share_of_similar(rows: jax.Array, columns: jax.Array, known: jax.Array | No
     def count(labels: jax.Array) -> jax.Array:
         return jnp.einsum("bn,n->b", pairs.similarity(labels, columns), weight)
 
-    return _by_rows(count, rows).mean() / weight.sum()
-
-
-def _by_rows(function, rows: jax.Array) -> jax.Array:
-    """Applies a function of rows [b ...] in parts, so that no array [n n] is needed."""
-    return jax.lax.map(lambda row: function(row[None])[0], rows, batch_size=ROWS_AT_ONCE)
+    return pairs.by_rows(count, rows).mean() / weight.sum()

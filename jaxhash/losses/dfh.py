@@ -9,6 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.losses import Codes, HashLoss, Task
+from jaxhash.losses import _classes as classes
+from jaxhash.losses import _coordinates as coordinates
 from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank, empty, remember
 
@@ -24,12 +26,6 @@ class State(NamedTuple):
     centres: jax.Array
 
 
-def shares(labels: jax.Array) -> jax.Array:
-    """Divides labels [n l] by their number: a row of several labels has the sum 1."""
-    y = labels.astype(jnp.float32)
-    return y / jnp.maximum(y.sum(axis=1, keepdims=True), 1)
-
-
 def learn_centres(centres: jax.Array, y: jax.Array, codes: jax.Array, apart: float) -> jax.Array:
     """Updates the centres class by class, by discrete coordinate descent.
 
@@ -40,7 +36,7 @@ def learn_centres(centres: jax.Array, y: jax.Array, codes: jax.Array, apart: flo
 
     Args:
       centres: [l k] of -1, 0 and +1.
-      y: [n l] labels, see `shares`.
+      y: [n l] labels, see `classes.shares`.
       codes: [n k] of -1 and +1.
       apart: weight of the distance between centres.
 
@@ -53,15 +49,8 @@ def learn_centres(centres: jax.Array, y: jax.Array, codes: jax.Array, apart: flo
      [-1.  1.]]
     """
     wanted = jnp.einsum("nl,nk->lk", y, codes)
-    together = jnp.einsum("nl,nj->lj", y, y)
-
-    def one_class(i: int, centres: jax.Array) -> jax.Array:
-        others = (together[i] + apart).at[i].set(0.0)
-        value = wanted[i] - jnp.einsum("j,jk->k", others, centres)
-        kept = jnp.where(centres[i] == 0, 1.0, centres[i])
-        return centres.at[i].set(jnp.where(value == 0, kept, jnp.sign(value)))
-
-    return jax.lax.fori_loop(0, len(centres), one_class, centres)
+    products = jnp.einsum("nl,nj->lj", y, y) + apart
+    return coordinates.descend(centres.T, products, wanted.T).T
 
 
 def build(margin: float = 3.0, mu: float = 0.1, apart: float = 1.0, eta: float = 0.5) -> HashLoss:
@@ -89,7 +78,7 @@ def build(margin: float = 3.0, mu: float = 0.1, apart: float = 1.0, eta: float =
     """
 
     def codes_of(u: jax.Array, labels: jax.Array, centres: jax.Array) -> jax.Array:
-        drawn = u + mu * jnp.einsum("nl,lk->nk", shares(labels), centres)
+        drawn = u + mu * jnp.einsum("nl,lk->nk", classes.shares(labels), centres)
         return jax.lax.stop_gradient(jnp.where(drawn >= 0, 1.0, -1.0))
 
     def init(task: Task) -> State:
@@ -109,7 +98,7 @@ def build(margin: float = 3.0, mu: float = 0.1, apart: float = 1.0, eta: float =
     def after_epoch(state: State) -> State:
         bank = state.bank
         codes = codes_of(bank.u, bank.labels, state.centres) * bank.seen[:, None]
-        y = shares(bank.labels)
+        y = classes.shares(bank.labels)
         return state._replace(centres=learn_centres(state.centres, y, codes, apart))
 
     return HashLoss(init, apply, after_epoch)

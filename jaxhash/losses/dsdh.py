@@ -67,6 +67,7 @@ def build(mu: float = 0.01, nu: float = 1.0, eta: float = 0.01) -> HashLoss:
         labels = state.bank.labels.astype(jnp.float32)
         weights = coordinates.ridge(state.codes, labels, nu / mu)
         pull = jnp.einsum("nl,kl->nk", labels, weights) + eta / mu * state.bank.u
-        return state._replace(codes=coordinates.descend(state.codes, weights, pull))
+        products = jnp.einsum("kl,jl->kj", weights, weights)
+        return state._replace(codes=coordinates.descend(state.codes, products, pull))
 
     return HashLoss(init, apply, after_epoch)

@@ -58,7 +58,7 @@ def build(
             angle = jnp.arccos(jnp.clip(cosine, -INSIDE, INSIDE))
             logits = scale * jnp.cos(angle + margin * y)
         entropy = classes.cross_entropy(logits, rows.labels)
-        own = (cosine * y).sum(axis=1) / jnp.maximum(y.sum(axis=1), 1)
+        own = (cosine * classes.shares(rows.labels)).sum(axis=1)
         return entropy, state, {"cross_entropy": entropy.mean(), "cosine": own.mean()}
 
     return HashLoss(init, apply)

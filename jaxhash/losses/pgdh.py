@@ -70,9 +70,7 @@ def build() -> HashLoss:
         key = jax.random.fold_in(jax.random.key(state[0]), state[1])
         drawn, others = (codes._replace(u=draw(key, codes)) for codes in (rows, columns))
         share = pairs.share_of_similar(columns)
-        mean = jax.lax.map(
-            lambda row: reward(jax.tree.map(lambda x: x[None], row), others, share)[0], others
-        ).mean()
+        mean = pairs.by_rows(lambda rows: reward(rows, others, share), others).mean()
         advantage = reward(drawn, others, share) - mean
         likelihood = -jax.nn.softplus(-drawn.u * rows.u).mean(axis=1)
         return -advantage * likelihood, state.at[1].add(1), {"reward": mean}

@@ -6,6 +6,7 @@ from jax.test_util import check_grads
 
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, Task, _centres, adsh, hrmpa
+from jaxhash.losses import _pairs as pairs
 from jaxhash.losses._memory_bank import Bank
 
 RANDOM = np.random.RandomState(0)
@@ -146,7 +147,7 @@ def test_many_rows_at_once_are_as_one(monkeypatch):
     bank = Bank(u, jnp.array(labels), jnp.ones(50, bool))
     v = jnp.ones((50, 4))
     whole = adsh.learn_codes(v, bank, 20.0, True)
-    monkeypatch.setattr(adsh, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(pairs, "ROWS_AT_ONCE", 7)
     assert np.array_equal(adsh.learn_codes(v, bank, 20.0, True), whole)
 
 
