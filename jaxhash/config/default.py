@@ -50,6 +50,11 @@ def base() -> ConfigDict:
     config.data.features = placeholder(str)
     config.data.pad = 0  # training: pad by this many pixels and crop at random
     config.data.flip = False  # training: mirror half of the images
+    # Training: cut out a square of at least this share of the area and enlarge it; 1: the whole.
+    config.data.zoom = 1.0
+    config.data.jitter = 0.0  # training: change brightness, contrast, saturation by this share
+    # Encoding: average the outputs of an image and of its mirror image, at twice the time.
+    config.data.mirrored = False
     # Training images kept out of training for eval/held_out_map: a share below 1, or a number.
     config.data.held_out = 0.0
     config.data.mean = (0.485, 0.456, 0.406)  # of each channel, pixels from 0 to 1

@@ -96,6 +96,7 @@ SEED = whole(0, 2**32 - 1)
 EPOCHS = number(0, MOST_EPOCHS)
 STEPS = optional(whole(0, MOST))
 MULTIPLIER = number(0, 1_000)
+SHARE = Range(lambda value: number(0, 1).holds(value) and value < 1, "a number from 0 to below 1")
 HELD_OUT = Range(
     lambda value: number(0, 2**31).holds(value) and (value < 1 or value == int(value)),
     "a share of the training images below 1, or a whole number of them",
@@ -120,6 +121,9 @@ RANGES: dict[str, Range] = {
     "data.features": optional(text("a folder")),
     "data.pad": whole(0, 4_096, " pixels"),
     "data.flip": TRUTH,
+    "data.zoom": number(0.01, 1),
+    "data.jitter": number(0, 1),
+    "data.mirrored": TRUTH,
     "data.held_out": HELD_OUT,
     "data.mean": each(number(0, 1), "a number from 0 to 1 for each channel, pixels from 0 to 1"),
     "data.std": each(
@@ -142,9 +146,7 @@ RANGES: dict[str, Range] = {
     "optim.lr": number(0, 1_000, above=True),
     "optim.weight_decay": number(0, 1_000),
     "optim.clip_norm": number(0, 1e9),
-    "optim.average": Range(
-        lambda value: number(0, 1).holds(value) and value < 1, "a number from 0 to below 1"
-    ),
+    "optim.average": SHARE,
     "optim.schedule": named("constant", "step", "cosine", "one_cycle"),
     "optim.drop_percent": number(0, 100),
     "optim.warmup_percent": number(0, 100),

@@ -16,6 +16,11 @@ class Augment(NamedTuple):
     pad: in training, an image is padded by this many black pixels and cropped at random.
     flip: in training, half of the images are mirrored.
     mean, std: of each channel, for pixels in [0, 1].
+    zoom: in training, a square of at least this share of the image's area is cut out at random and
+      enlarged to the whole, bilinearly; 1 cuts nothing.
+    jitter: in training, brightness, contrast and saturation are each multiplied by a factor drawn
+      from [1 - jitter, 1 + jitter].
+    mirrored: in encoding, the outputs of an image and of its mirror image are averaged.
     """
 
     size: int
@@ -23,6 +28,14 @@ class Augment(NamedTuple):
     flip: bool = False
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
+    zoom: float = 1.0
+    jitter: float = 0.0
+    mirrored: bool = False
+
+    @property
+    def random(self) -> bool:
+        """Says whether training sees anything else than encoding does."""
+        return bool(self.pad or self.flip or self.zoom < 1 or self.jitter)
 
     def for_training(self, key: jax.Array, images: jax.Array, index: jax.Array) -> jax.Array:
         """Maps uint8 [b h w c] to float32 [b size size c], at random.
@@ -53,6 +66,17 @@ class Augment(NamedTuple):
             x = jax.image.resize(x, (batch, self.size, self.size, channels), "bilinear")
         return (x - _per_channel(self.mean, x)) / _per_channel(self.std, x)
 
+    def with_mirrors(self, images: jax.Array) -> jax.Array:
+        """Maps uint8 [b h w c] to float32 [2b size size c]: each image, and its mirror image.
+
+        >>> import jax.numpy as jnp
+        >>> image = jnp.array([0, 255], jnp.uint8).reshape(1, 1, 2, 1).repeat(2, axis=1)
+        >>> Augment(2, mean=(0.0,), std=(1.0,)).with_mirrors(image)[:, 0, :, 0].tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
+        """
+        x = self.for_encoding(images)
+        return jnp.stack([x, x[:, :, ::-1]], axis=1).reshape(-1, *x.shape[1:])
+
     def blank(self, count: int) -> jax.Array:
         """Returns `count` inputs of the network that are nought: float32 [count size size c].
 
@@ -63,6 +87,8 @@ class Augment(NamedTuple):
 
     def _distort(self, key: jax.Array, x: jax.Array) -> jax.Array:
         flip_key, crop_key = jax.random.split(key)
+        if self.jitter:
+            x = self._jittered(jax.random.fold_in(key, 2), x)
         if self.flip:
             x = jnp.where(jax.random.bernoulli(flip_key), x[:, ::-1], x)
         if self.pad:
@@ -71,7 +97,28 @@ class Augment(NamedTuple):
             padded = jnp.pad(x - black, padding) + black
             top, left = jax.random.randint(crop_key, (2,), 0, 2 * self.pad + 1)
             x = jax.lax.dynamic_slice(padded, (top, left, 0), x.shape)
+        if self.zoom < 1:
+            x = self._zoomed(jax.random.fold_in(key, 3), x)
         return x
+
+    def _zoomed(self, key: jax.Array, x: jax.Array) -> jax.Array:
+        area_key, place_key = jax.random.split(key)
+        side = jnp.sqrt(jax.random.uniform(area_key, minval=self.zoom, maxval=1.0))
+        corner = jax.random.uniform(place_key, (2,)) * (1 - side) * self.size
+        enlarged = jnp.full(2, 1 / side)
+        return jax.image.scale_and_translate(
+            x, x.shape, (0, 1), enlarged, -corner * enlarged, "linear", antialias=False
+        )
+
+    def _jittered(self, key: jax.Array, x: jax.Array) -> jax.Array:
+        low, high = 1 - self.jitter, 1 + self.jitter
+        brightness, contrast, saturation = jax.random.uniform(key, (3,), minval=low, maxval=high)
+        mean, std = _per_channel(self.mean, x), _per_channel(self.std, x)
+        pixels = (x * std + mean) * brightness
+        grey = pixels.mean(axis=-1, keepdims=True)
+        pixels = grey + saturation * (pixels - grey)
+        pixels = grey.mean() + contrast * (pixels - grey.mean())
+        return (pixels.clip(0, 1) - mean) / std
 
 
 def build(config: Any) -> Augment:
@@ -81,7 +128,16 @@ def build(config: Any) -> Augment:
     >>> build(ConfigDict(dict(size=8, pad=1, flip=True, mean=(0.5,), std=(0.5,)))).size
     8
     """
-    return Augment(config.size, config.pad, config.flip, tuple(config.mean), tuple(config.std))
+    return Augment(
+        config.size,
+        config.pad,
+        config.flip,
+        tuple(config.mean),
+        tuple(config.std),
+        config.get("zoom", 1.0),
+        config.get("jitter", 0.0),
+        config.get("mirrored", False),
+    )
 
 
 def _per_channel(values: tuple[float, ...], x: jax.Array) -> jax.Array:

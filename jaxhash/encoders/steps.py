@@ -39,8 +39,14 @@ def features_step(
 def trunk_step(
     variables: dict, pixels: jax.Array, *, model: HashModel, augment: Augment
 ) -> jax.Array:
-    """Computes what `HashModel.trunk` keeps of uint8 images [b h w c]: float16 [b ...]."""
-    return _trunk(variables, augment.for_encoding(pixels), model)
+    """Computes what `HashModel.trunk` keeps of uint8 images [b h w c]: float16 [b ...].
+
+    With `augment.mirrored`, [b 2 ...]: of each image and of its mirror image.
+    """
+    if not augment.mirrored:
+        return _trunk(variables, augment.for_encoding(pixels), model)
+    kept = _trunk(variables, augment.with_mirrors(pixels), model)
+    return kept.reshape(-1, 2, *kept.shape[1:])
 
 
 def view_step(
@@ -65,12 +71,16 @@ def view_step(
 
 
 def _u(variables: dict, pixels: jax.Array, model: HashModel, augment: Augment) -> jax.Array:
+    kept = None
     if pixels.dtype == jnp.float16:
-        outputs = model.apply(variables, augment.blank(len(pixels)), kept=pixels)
+        kept = pixels.reshape(-1, *pixels.shape[2:]) if augment.mirrored else pixels
+        x = augment.blank(kept.shape[0])
     else:
-        outputs = model.apply(variables, augment.for_encoding(pixels))
+        x = augment.with_mirrors(pixels) if augment.mirrored else augment.for_encoding(pixels)
+    outputs = model.apply(variables, x, kept=kept)
     assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
-    return outputs.u
+    u = outputs.u
+    return u.reshape(-1, 2, u.shape[-1]).mean(axis=1) if augment.mirrored else u
 
 
 def _trunk(variables: dict, x: jax.Array, model: HashModel) -> jax.Array:

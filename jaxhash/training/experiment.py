@@ -126,6 +126,11 @@ class Experiment:
         """Checks names and traces the network before data are read."""
         config = self.config
         datasets.protocol(config.data.name, config.data.protocol)
+        if self.augment.mirrored and not self.augment.flip:
+            raise UserError(
+                "data.mirrored=True: the network must have been trained on mirrored images; use "
+                "data.flip=True too"
+            )
         optimizers.build(config.optim, total_steps=1)
         if optimizers.frozen(config.optim) >= set(hash_network.PARTS):
             raise UserError(

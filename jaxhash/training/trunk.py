@@ -25,7 +25,7 @@ class Features(NamedTuple):
     """What a trunk keeps of the images of a run.
 
     positions: [n] of images in the data set, ascending. plain: float16 [n ...] of these, without
-    augmentation. train: [t] positions of the training images. augmented: float16 [v t ...], v views
+    augmentation; with `data.mirrored`, [n 2 ...]. train: [t] positions of the training images. augmented: float16 [v t ...], v views
     of these, row view * t + image; or None where training takes the plain ones.
     """
 
@@ -66,7 +66,7 @@ def keep(
 
     Whatever is not there yet is computed. The features of a run depend on its frozen weights, the
     program that computes them (so also on the version of XLA), the images, and for augmented views
-    on `seed`, `data.pad` and `data.flip`.
+    on `seed`, `data.pad`, `data.flip`, `data.zoom` and `data.jitter`.
 
     Args:
       config: of the run.
@@ -109,7 +109,7 @@ def keep(
 
     own: dict[str, Any] = {"images": identity.of_images(pool, positions)}
     values = obtain(title, key | own, (len(positions), *kept), plain)
-    if not train or not (augment.pad or augment.flip):
+    if not train or not augment.random:
         return Features(positions, values, split.train, None)
 
     count, views = len(split.train), config.train.views
@@ -120,12 +120,13 @@ def keep(
         images = loader.select(pool.pixels, split.train[numbers % count])
         return encoded(step=view, pixels=images, numbers=numbers)
 
-    own = {
-        "images": identity.of_images(pool, split.train),
-        "augmentation": [config.seed, augment.pad, augment.flip],
-    }
+    drawn = [config.seed, augment.pad, augment.flip]
+    if augment.zoom < 1 or augment.jitter:  # what older versions kept has neither, and stays valid
+        drawn += [augment.zoom, augment.jitter]
+    own = {"images": identity.of_images(pool, split.train), "augmentation": drawn}
     title += f", {views} views of training images, seed {config.seed}"
-    kept_views = obtain(title, key | own, (views * count, *kept), augmented)
+    one = kept[1:] if augment.mirrored else kept
+    kept_views = obtain(title, key | own, (views * count, *one), augmented)
     return Features(positions, values, split.train, kept_views)
 
 

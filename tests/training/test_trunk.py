@@ -95,6 +95,38 @@ def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(confi
     assert (from_pixels != np.unpackbits(kept, axis=1)).mean() < 0.005
 
 
+def test_mirrored_encoding_averages_the_outputs_of_an_image_and_its_mirror(config, tmp_path):
+    config.data.update(flip=True, mirrored=True)
+
+    def bits_of(codes):
+        return np.unpackbits(codes, axis=1, count=config.model.bits)
+
+    loop.train_and_evaluate(config, tmp_path / "run")
+    encoder = Encoder.from_checkpoint(tmp_path / "run")
+    experiment = Experiment(config)
+    pixels = experiment.data.pool.pixels[experiment.data.split.query][:50]
+    both = [
+        encoder.model.apply(encoder.variables, encoder.augment.for_encoding(jnp.asarray(images))).u
+        for images in (pixels, pixels[:, :, ::-1])
+    ]
+    u = np.asarray(both[0] + both[1]) / 2
+    clear = np.abs(u) > 1e-3 * np.abs(u).max()
+    from_pixels = bits_of(compiled(encoder, 50)(pixels))
+    np.testing.assert_array_equal(from_pixels[clear], (u >= 0)[clear])
+    assert (from_pixels != (both[0] >= 0)).any()  # an image alone has other bits
+    mirrored = bits_of(compiled(encoder, 50)(pixels[:, :, ::-1]))
+    np.testing.assert_array_equal(mirrored[clear], from_pixels[clear])
+    experiment.keep_features(state_of(config, tmp_path / "run"), train=True)
+    state = experiment.replicas.replicate(state_of(config, tmp_path / "run"))
+    kept = bits_of(experiment.codes(state).queries.codes[:50])
+    assert (from_pixels != kept).mean() < 0.005
+    plain = encoder._replace(augment=encoder.augment._replace(mirrored=False))
+    assert plain.identity() != encoder.identity()
+    config.data.flip = False
+    with pytest.raises(UserError, match=r"data.mirrored=True: the network must have .* data.flip"):
+        Experiment(config)
+
+
 def stopping(config, step, monkeypatch):
     """Has training stop by SIGTERM when it asks for the images of a step."""
     build, sent = Experiment, []
