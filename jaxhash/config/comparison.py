@@ -33,6 +33,10 @@ def _is_frozen(flat: dict) -> bool:
     return flat.get("train.freeze", "none") != "none"
 
 
+# What a run does not use whose hash layer is fitted by a shallow method.
+_OF_TRAINING = ("loss.", "optim.", "model.head.", "train.batch_size", "train.order", "eval.at_start")
+
+
 # Values that a run uses only where another value asks for them.
 _USED_WHERE: dict[str, Callable[[dict], bool]] = {
     "data.label_separator": _is("data.name", "manifest"),
@@ -57,6 +61,8 @@ def in_use(flat: dict[str, Any]) -> dict[str, Any]:
     {'loss.name': 'dah', 'loss.dah.weight': 2, 'seed': 0}
     """
     unused = {name for name, used in _USED_WHERE.items() if name in flat and not used(flat)}
+    if flat.get("model.shallow.name", "none") != "none":
+        unused |= {name for name in flat if name.startswith(_OF_TRAINING)}
     for section, package in CHOICES.items():
         modules = {}
         for name in flat:

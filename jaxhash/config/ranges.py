@@ -136,6 +136,7 @@ RANGES: dict[str, Range] = {
     "model.attention.name": text("the name of an attention mechanism"),
     "model.attention.nodes": each(text(""), 'names of nodes, such as ("stage4",) or ("last",)'),
     "model.head.name": text("the name of a head"),
+    "model.shallow.name": text("the name of a shallow method, or none"),
     "model.weights": text(
         "none, efficientnet-lite0 and its like, a .safetensors, .pth or .pt file, a Hugging Face "
         "repository, or the folder of a run"
@@ -157,7 +158,7 @@ RANGES: dict[str, Range] = {
     "train.views": whole(0, 1_000, " views, 0 to keep nothing"),
     "train.batch_size": whole(2, 2**20, ", since one image has no pairs"),
     "train.order": named("shuffled", "class_balanced"),
-    "train.total_epochs": number(0, MOST_EPOCHS, above=True),
+    "train.total_epochs": EPOCHS,
     "train.total_steps": optional(whole(1, MOST)),
     "eval.batch_size": whole(1, 2**20),
     "eval.at_start": TRUTH,

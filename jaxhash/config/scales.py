@@ -29,9 +29,11 @@ def check_backbone(args: ConfigDict, default: str) -> None:
 def lite(config: ConfigDict, *, each_stage: bool = False) -> None:
     """Puts a system on EfficientNet-Lite0 with ImageNet weights, for two CPU cores: `scale=lite`.
 
-    Images are enlarged to 128 px. The stem and the first three blocks are held still, and what they
-    compute is kept, with six views of each training image. The rest trains with AdamW in one cycle
-    of the learning rate, the layers behind the backbone at three times its rate.
+    Images are enlarged to 128 px. The stem and the first eight blocks are held still, and what they
+    compute is kept, with eight views of each training image (zoomed, with other colours, mirrored).
+    The rest trains with AdamW for eight epochs in one cycle of the learning rate, the layers behind
+    the backbone at three times its rate. In encoding, the outputs of an image and of its mirror
+    image are averaged.
 
     Args:
       config: of a system; changed in place.
@@ -41,17 +43,18 @@ def lite(config: ConfigDict, *, each_stage: bool = False) -> None:
     >>> config = base()
     >>> lite(config)
     >>> config.model.weights, config.train.freeze
-    ('efficientnet-lite0', 'block3')
+    ('efficientnet-lite0', 'block8')
     """
     config.name += "-lite"
-    config.data.update(size=128, pad=16, flip=True, mean=MEAN, std=STD)
+    config.data.update(size=128, flip=True, zoom=0.4, jitter=0.3, mirrored=True)
+    config.data.update(mean=MEAN, std=STD)
     config.model.backbone.name = "efficientnet_lite0"
     # Of 112, 192 and 320 channels, before the last 1x1 convolution.
     config.model.attention.nodes = ("block11", "block15", "block16")[0 if each_stage else 2 :]
     config.model.weights = "efficientnet-lite0"
     config.optim.update(name="adamw", lr=1e-3, weight_decay=0.01, schedule="one_cycle")
     config.optim.multiplier.backbone = 0.3
-    config.train.update(batch_size=64, total_epochs=16.0, freeze="block3", views=6)
+    config.train.update(batch_size=64, total_epochs=8.0, freeze="block8", views=8)
     config.checkpoint.every_epochs = 1.0
 
 

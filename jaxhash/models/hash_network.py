@@ -8,10 +8,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jaxhash import registry
+from jaxhash import registry, shallow
 from jaxhash.errors import UserError
 from jaxhash.models import backbones
 from jaxhash.models.heads import Outputs
+from jaxhash.models.heads._fitted import FittedHead
 
 PARTS = ("backbone", "attention", "head")
 LAST = "last"  # stands for the last node of any backbone
@@ -133,7 +134,8 @@ def build(config: Any, labels: int) -> HashModel:
     """Builds the network that `config.model` names.
 
     Args:
-      config: with `backbone`, `attention` and `head` (each a `name`, and options under that name),
+      config: with `backbone`, `attention`, `head` and, as long as it is not none, in place of the
+        head `shallow` (each a `name`, and options under that name),
         `attention.nodes` where attention is inserted, `bits`, `hash_norm`, `dtype`.
       labels: l, the number of labels of the data.
 
@@ -150,9 +152,29 @@ def build(config: Any, labels: int) -> HashModel:
         node: mechanism.build(**options, dtype=dtype)
         for node in nodes(name, config.attention.nodes)
     }
+    return HashModel(backbone, attention, _head(config, labels), dtype)
+
+
+def is_fitted(config: Any) -> bool:
+    """Says whether a shallow method fits the hash layer of `config.model`, and nothing is trained.
+
+    >>> from jaxhash.config import base
+    >>> is_fitted(base().model)
+    False
+    """
+    return "shallow" in config and config.shallow.name != "none"
+
+
+def _head(config: Any, labels: int) -> nn.Module:
+    if is_fitted(config):
+        if config.hash_norm:
+            raise UserError(
+                f"model.hash_norm=True: the hash layer of model.shallow.name={config.shallow.name} "
+                "is fitted, not trained; use False"
+            )
+        return FittedHead(config.bits, shallow.build(config.shallow))
     kind = registry.find("jaxhash.models.heads", config.head.name)
-    head = kind.build(config.bits, labels, config.hash_norm, **registry.options(config.head, kind))
-    return HashModel(backbone, attention, head, dtype)
+    return kind.build(config.bits, labels, config.hash_norm, **registry.options(config.head, kind))
 
 
 def nodes(backbone: str, wanted: tuple[str, ...]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxhash.shallow import Hyperplanes, pcah
+from jaxhash.shallow import Hyperplanes, Method, pcah
 
 ROUNDS = 50  # the paper's
 
@@ -35,3 +35,13 @@ def fit(vectors: np.ndarray, bits: int, seed: int = 0, rounds: int = ROUNDS) -> 
         left, _, right = np.linalg.svd(codes.T @ components)
         rotation = (left @ right).T
     return Hyperplanes(mean, directions @ rotation)
+
+
+def build(rounds: int = ROUNDS) -> Method:
+    """Returns the method; see `fit`."""
+
+    def fitted(vectors: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> Hyperplanes:
+        del labels
+        return fit(vectors, bits, seed, rounds)
+
+    return Method(fitted, Hyperplanes.shapes)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxhash.shallow import Hyperplanes
+from jaxhash.shallow import Hyperplanes, Method
 
 
 def fit(vectors: np.ndarray, bits: int, seed: int = 0) -> Hyperplanes:
@@ -21,3 +21,13 @@ def fit(vectors: np.ndarray, bits: int, seed: int = 0) -> Hyperplanes:
     """
     directions = np.random.default_rng(seed).standard_normal((vectors.shape[1], bits))
     return Hyperplanes(vectors.mean(axis=0), directions)
+
+
+def build() -> Method:
+    """Returns the method; see `fit`."""
+
+    def fitted(vectors: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> Hyperplanes:
+        del labels
+        return fit(vectors, bits, seed)
+
+    return Method(fitted, Hyperplanes.shapes)

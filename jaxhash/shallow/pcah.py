@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxhash.errors import UserError
-from jaxhash.shallow import Hyperplanes
+from jaxhash.shallow import Hyperplanes, Method
 
 
 def fit(vectors: np.ndarray, bits: int, seed: int = 0) -> Hyperplanes:
@@ -33,3 +33,13 @@ def fit(vectors: np.ndarray, bits: int, seed: int = 0) -> Hyperplanes:
     centred = vectors - mean
     _, directions = np.linalg.eigh(centred.T @ centred)  # in rising order
     return Hyperplanes(mean, directions[:, : -bits - 1 : -1])
+
+
+def build() -> Method:
+    """Returns the method; see `fit`."""
+
+    def fitted(vectors: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> Hyperplanes:
+        del labels
+        return fit(vectors, bits, seed)
+
+    return Method(fitted, Hyperplanes.shapes)

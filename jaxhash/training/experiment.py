@@ -13,14 +13,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from jaxhash import config as configs
-from jaxhash import data, losses
+from jaxhash import data, losses, shallow
 from jaxhash.data import augment, datasets, loader, sampler
 from jaxhash.distributed import processes
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.batches import encode
 from jaxhash.encoders.exporter import check_batch_size_is_free
-from jaxhash.encoders.steps import encode_step
+from jaxhash.encoders.steps import encode_step, trunk_step
 from jaxhash.errors import UserError
 from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
@@ -40,6 +40,7 @@ class Experiment:
       data: the data set and its splits.
       replicas: the devices.
       model, loss, optimizer, augment: as the config names them.
+      fitted: whether a shallow method fits the hash layer, and no step trains it; see `fit`.
       steps_per_epoch, total_steps: of training.
       extended: the steps at which the run had been finished before it was extended.
       order: (step) -> [batch] positions among the training images.
@@ -71,14 +72,14 @@ class Experiment:
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
-        if self.total_steps < 1:
-            raise UserError("train.total_epochs: expected at least one step of training")
+        self.fitted = hash_network.is_fitted(config.model)
+        self._check_length()
         self.extended = tuple(step for step in extended if step < self.total_steps)
         frozen = self.model.cut or self.model.frozen
         self._trained = freezing.trained(self.model, *self._shapes()) if frozen else None
         self.optimizer = optimizers.build(
             config.optim,
-            self.total_steps,
+            max(self.total_steps, 1),
             self.extended,
             self._trained and self._trained["params"],
         )
@@ -145,6 +146,17 @@ class Experiment:
             raise UserError(
                 f"loss.name={config.loss.name} needs a classifier, and model.head.name="
                 f"{config.model.head.name} has none; use model.head.name=classifier"
+            )
+
+    def _check_length(self) -> None:
+        """Raises UserError for a length that the run cannot have."""
+        if not self.fitted and self.total_steps < 1:
+            raise UserError("train.total_epochs: expected at least one step of training")
+        if self.fitted and self.total_steps:
+            raise UserError(
+                f"train.total_epochs: {self.total_steps:,} steps of training, and "
+                f"model.shallow.name={self.config.model.shallow.name} fits the hash layer without "
+                "any; use train.total_epochs=0"
             )
 
     def _check_data(self) -> None:
@@ -231,6 +243,42 @@ class Experiment:
                 train,
                 stopped,
             )
+
+    def fit(self, state: TrainState) -> TrainState:
+        """Has the shallow method of a `fitted` experiment fit the hash layer.
+
+        Args:
+          state: on the host, with the weights of the network whose features are taken.
+
+        Returns:
+          the state with a hash layer.
+
+        Raises:
+          UserError: there are too few training images or dimensions for the method.
+        """
+        split, config = self.data.split, self.config
+        if self._features and self.model.cut == hash_network.ALL:
+            vectors = np.asarray(self._features.of(split.train)[:])
+        else:
+            whole = self.model.clone(cut=hash_network.ALL)
+            vectors = encode(
+                self.replicas.map(partial(trunk_step, model=whole, augment=self.augment)),
+                self.replicas,
+                self.replicas.replicate(state.variables),
+                loader.select(self.data.pool.pixels, split.train),
+                batch_size=config.eval.batch_size,
+                title="features of the training images",
+                workers=config.data.workers,
+            )
+        if self.augment.mirrored:
+            vectors = vectors.reshape(-1, vectors.shape[-1])
+        count = len(vectors) // len(split.train)  # of an image
+        labels = self.data.train_labels.repeat(count, axis=0)
+        method = shallow.build(config.model.shallow)
+        function = method.fit(vectors.astype(np.float64), labels, config.model.bits, config.seed)
+        head = {name: np.asarray(x, np.float32) for name, x in function._asdict().items()}
+        variables = {"params": {**state.params, "head": head}, "batch_stats": state.batch_stats}
+        return state.with_variables(variables)
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""

@@ -97,13 +97,19 @@ def train_and_evaluate(
         elif primary:
             origin.write(folder, run)
         with Checkpoints(folder, config.checkpoint.keep) as checkpoints:
-            if checkpoints.latest() is not None:
+            fresh = checkpoints.latest() is None
+            if not fresh:
                 state = checkpoints.restore(state)
                 print(f"resumed at step {state.step} of {experiment.total_steps}")
             with Stopping() as stop, contextlib.suppress(cache.Stopped):
                 experiment.keep_features(state, train=True, stopped=partial(_asked, stop))
-                with TrackedWriter(folder, int(state.step), track, silent=not primary) as writer:
-                    state = _train(experiment, state, checkpoints, writer, stop)
+                if experiment.fitted and fresh:
+                    state = _fit(experiment, state, checkpoints)
+                if not experiment.fitted:
+                    with TrackedWriter(
+                        folder, int(state.step), track, silent=not primary
+                    ) as writer:
+                        state = _train(experiment, state, checkpoints, writer, stop)
         if stop.requested:
             print(f"{stop.requested}: saved; the same command continues from here")
             return None
@@ -154,6 +160,16 @@ def _describe(experiment: Experiment) -> None:
     data = experiment.config.data
     print(f"{data.name}, protocol {data.protocol}: {experiment.data.split}")
     print(*summary.lines(experiment.data), sep="\n")
+
+
+def _fit(experiment: Experiment, state: TrainState, checkpoints: Checkpoints) -> TrainState:
+    """Has a shallow method fit the hash layer, and saves the state, of step 0."""
+    name = experiment.config.model.shallow.name
+    say(f"fitting {name}", silent=not experiment.replicas.primary)
+    state = experiment.fit(state)
+    checkpoints.save(0, state)
+    checkpoints.wait()
+    return state
 
 
 def _train(

@@ -1,0 +1,5 @@
+"""No shallow method: the hash layer is trained."""
+
+
+def build() -> None:
+    """Returns None."""
