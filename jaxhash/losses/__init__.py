@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxhash import registry
 
@@ -19,12 +20,19 @@ class Codes(NamedTuple):
     labels: [b l] 0 or 1, several 1s where an image has several labels.
     index: [b] number of each training image, from 0.
     logits: [b l] of the head's classifier, or None.
+    features: [b d] what the hash layer was given.
+    place: [b] the row of the global batch, so that columns.u[rows.place] is rows.u; the views of an
+      image have one index, and each a place of its own.
+
+    What a loss does not use costs nothing: the compiler leaves it out.
     """
 
     u: jax.Array
     labels: jax.Array
     index: jax.Array  # type: ignore[assignment]  # not the method of tuples
     logits: jax.Array | None = None
+    features: jax.Array | None = None
+    place: jax.Array | None = None
 
 
 class Task(NamedTuple):
@@ -33,11 +41,16 @@ class Task(NamedTuple):
     bits: k.
     labels: [n l] 0 or 1, of all training images; `Codes.index` numbers their rows.
     seed: of the run, for what is drawn at random.
+    total_steps: of the run.
+    features: () -> [n d] NumPy, what the hash layer is given of the training images by the network
+      before training; for `HashLoss.prepare` alone, None elsewhere.
     """
 
     bits: int
     labels: jax.Array
     seed: int = 0
+    total_steps: int = 1
+    features: Callable[[], np.ndarray] | None = None
 
 
 class HashLoss(NamedTuple):
@@ -53,6 +66,11 @@ class HashLoss(NamedTuple):
       training image beside the network's; None where all codes are the network's.
     needs_logits: whether the head must have a classifier.
     single_label: whether every image must have exactly one label.
+    views: how many augmented views of each image the rows have, image by image.
+    prepare: (loss_state, task) -> loss_state, what has to be computed once of all training images,
+      before the first step of a run and never when it is resumed. It runs on the host, may use
+      NumPy, and keeps the shapes of `init`.
+    regulariser: (parameters of the head) -> scalar that is added to the loss.
     """
 
     init: Callable[[Task], Any]
@@ -61,6 +79,9 @@ class HashLoss(NamedTuple):
     database_codes: Callable[[Any], jax.Array] | None = None
     needs_logits: bool = False
     single_label: bool = False
+    views: int = 1
+    prepare: Callable[[Any, Task], Any] | None = None
+    regulariser: Callable[[Any], jax.Array] | None = None
 
 
 def stateless(task: Task) -> tuple[()]:

@@ -64,7 +64,8 @@ class HashModel(nn.Module):
             features = kept
         else:
             features = self._features(images, trains, kept)
-        return self.head(features.astype(jnp.float32), trains["head"])
+        features = features.astype(jnp.float32)
+        return self.head(features, trains["head"])._replace(features=features)
 
     def trunk(self, images: jax.Array) -> jax.Array:
         """Computes what is kept of images [b h w c], in inference mode.

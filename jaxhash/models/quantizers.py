@@ -1,6 +1,7 @@
 """From real outputs to bits: forward functions with stated straight-through derivatives."""
 
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -82,6 +83,47 @@ clipped.defvjp(
     lambda u: (clipped(u), jnp.abs(u) <= 1),
     lambda inside, gradient: (jnp.where(inside, gradient, 0),),
 )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def half_and_half(u: jax.Array, of_all: jax.Array, pull: float) -> jax.Array:
+    """Returns +1 for the half of a batch with the larger outputs in each bit, -1 for the other.
+
+    Bi-half net (Li and van Gemert, AAAI 2021), equation 7: of all codes with as many +1 as -1 in
+    each bit, the nearest to the outputs. The derivative that it prints (equation 9) is that of a
+    code, and a pull of the outputs to the codes: g + pull (u - b).
+
+    Args:
+      u: [b k] outputs.
+      of_all: [n k] outputs of the global batch that u is of; gets no gradient.
+      pull: the paper has gamma / (n k), with gamma 6 in its code.
+
+    Returns:
+      [b k] of -1 and +1.
+
+    >>> import jax.numpy as jnp
+    >>> u = jnp.array([[3.0], [1.0], [2.0], [9.0]])
+    >>> print(half_and_half(u, u, 0.0)[:, 0])
+    [ 1. -1. -1.  1.]
+    """
+    # The mean of the two middle ones, where n is even.
+    ascending = jnp.sort(of_all, axis=0)
+    low, high = (of_all.shape[0] - 1) // 2, of_all.shape[0] // 2
+    median = (ascending[low] + ascending[high]) / 2
+    return jnp.where(u > median[None], 1, -1).astype(u.dtype)
+
+
+def _half_forward(u: jax.Array, of_all: jax.Array, pull: float):
+    code = half_and_half(u, of_all, pull)
+    return code, (u, code, of_all)
+
+
+def _half_backward(pull: float, kept: tuple, gradient: jax.Array):
+    u, code, of_all = kept
+    return gradient + pull * (u - code), jnp.zeros_like(of_all)
+
+
+half_and_half.defvjp(_half_forward, _half_backward)
 
 
 def identity(u: jax.Array) -> jax.Array:

@@ -105,5 +105,5 @@ def build(
     """Returns the method; see `fit`."""
     if anchors < 1 or rounds < 1:
         raise UserError("model.shallow.sdh: expected anchors and rounds of at least 1")
-    options = {"anchors": anchors, "decay": decay, "penalty": penalty, "rounds": rounds}
-    return Method(partial(fit, **options), partial(Kernel.shapes, anchors))
+    fitted = partial(fit, anchors=anchors, decay=decay, penalty=penalty, rounds=rounds)
+    return Method(fitted, partial(Kernel.shapes, anchors))

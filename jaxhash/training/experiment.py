@@ -67,13 +67,13 @@ class Experiment:
             self.data = data.build(config.data)
         self._check_data()
         labels, batch_size = self.data.train_labels, config.train.batch_size
-        self._task = Task(config.model.bits, labels, config.seed)
         self.model = self._network(labels.shape[1])
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         self.fitted = hash_network.is_fitted(config.model)
         self._check_length()
+        self._task = Task(config.model.bits, labels, config.seed, self.total_steps)
         self.extended = tuple(step for step in extended if step < self.total_steps)
         frozen = self.model.cut or self.model.frozen
         self._trained = freezing.trained(self.model, *self._shapes()) if frozen else None
@@ -174,6 +174,17 @@ class Experiment:
                 f"loss.name={config.loss.name} is for images with one label each, those of "
                 f"{config.data.name} have several or none; choose another loss, such as dhida"
             )
+        views = self.loss.views
+        if views > 1 and not self.augment.random:
+            raise UserError(
+                f"loss.name={config.loss.name} compares {views} views of each image, and without "
+                "augmentation they are equal; set data.flip, data.pad, data.zoom or data.jitter"
+            )
+        if views > config.train.views > 0 and config.train.freeze != "none":
+            raise UserError(
+                f"loss.name={config.loss.name} compares {views} views of each image, and "
+                f"train.views={config.train.views} are kept; use {views} or more, or 0"
+            )
         if self.loss.database_codes and self.data.protocol.database != "train":
             raise UserError(
                 f"loss.name={config.loss.name} learns database codes, which exist for training "
@@ -197,7 +208,8 @@ class Experiment:
         own = partial(_own, self.order, self.replicas.share(self.config.train.batch_size))
         todo, workers = range(start, self.total_steps), self.config.data.workers
         if features:
-            pool, row = features.pool, partial(_row, features, own, self.steps_per_epoch)
+            row = partial(_row, features, own, self.steps_per_epoch, self.loss.views)
+            pool = features.pool
             size = 2 * math.prod(pool.shape)
         else:
             pool, row = loader.select(self.data.pool.pixels, train), own
@@ -207,7 +219,7 @@ class Experiment:
             images = self.replicas.replicate(steps.Images(pixels, labels))
             for step in todo:
                 index = own(step)
-                place = features.row(index, step // self.steps_per_epoch) if features else index
+                place = row(step) if features else index
                 yield self._gather(images, *self.replicas.shard((index, place)))
             return
         stream = loader.read(pool, row, todo, workers)
@@ -256,29 +268,47 @@ class Experiment:
         Raises:
           UserError: there are too few training images or dimensions for the method.
         """
-        split, config = self.data.split, self.config
+        config, labels = self.config, self.data.train_labels
+        method = shallow.build(config.model.shallow)
+        assert method is not None  # it is `fitted`
+        vectors = self._train_features(state).astype(np.float64)
+        function = method.fit(vectors, labels, config.model.bits, config.seed)
+        head = {name: np.asarray(x, np.float32) for name, x in function._asdict().items()}
+        variables = {"params": {**state.params, "head": head}, "batch_stats": state.batch_stats}
+        return state.with_variables(variables)
+
+    def prepare(self, state: TrainState) -> TrainState:
+        """Has the loss compute what it needs of all training images before the first step.
+
+        Args:
+          state: on the host, before the first step.
+
+        Raises:
+          UserError: the loss cannot use these images.
+        """
+        if self.loss.prepare is None:
+            return state
+        task = self._task._replace(features=partial(self._train_features, state))
+        prepared = self.loss.prepare(state.loss_state, task)
+        return state.replace(loss_state=jax.tree.map(np.asarray, prepared))
+
+    def _train_features(self, state: TrainState) -> np.ndarray:
+        """Computes what the hash layer is given of the training images, float16 [n d]."""
+        train = self.data.split.train
         if self._features and self.model.cut == hash_network.ALL:
-            vectors = np.asarray(self._features.of(split.train)[:])
+            vectors = np.asarray(self._features.of(train)[:])
         else:
             whole = self.model.clone(cut=hash_network.ALL)
             vectors = encode(
                 self.replicas.map(partial(trunk_step, model=whole, augment=self.augment)),
                 self.replicas,
                 self.replicas.replicate(state.variables),
-                loader.select(self.data.pool.pixels, split.train),
-                batch_size=config.eval.batch_size,
+                loader.select(self.data.pool.pixels, train),
+                batch_size=self.config.eval.batch_size,
                 title="features of the training images",
-                workers=config.data.workers,
+                workers=self.config.data.workers,
             )
-        if self.augment.mirrored:
-            vectors = vectors.reshape(-1, vectors.shape[-1])
-        count = len(vectors) // len(split.train)  # of an image
-        labels = self.data.train_labels.repeat(count, axis=0)
-        method = shallow.build(config.model.shallow)
-        function = method.fit(vectors.astype(np.float64), labels, config.model.bits, config.seed)
-        head = {name: np.asarray(x, np.float32) for name, x in function._asdict().items()}
-        variables = {"params": {**state.params, "head": head}, "batch_stats": state.batch_stats}
-        return state.with_variables(variables)
+        return vectors.mean(axis=1) if self.augment.mirrored else vectors
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
@@ -378,8 +408,8 @@ def _own(order: sampler.Order, share: slice, step: int) -> np.ndarray:
     return order(step)[share]
 
 
-def _row(features: Features, own: Callable, epoch: int, step: int) -> np.ndarray:
-    return features.row(own(step), step // epoch)
+def _row(features: Features, own: Callable, epoch: int, views: int, step: int) -> np.ndarray:
+    return features.row(own(step), step // epoch, views)
 
 
 class Encoded(NamedTuple):

@@ -105,6 +105,8 @@ def train_and_evaluate(
                 experiment.keep_features(state, train=True, stopped=partial(_asked, stop))
                 if experiment.fitted and fresh:
                     state = _fit(experiment, state, checkpoints)
+                elif fresh:
+                    state = experiment.prepare(state)
                 if not experiment.fitted:
                     with TrackedWriter(
                         folder, int(state.step), track, silent=not primary

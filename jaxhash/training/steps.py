@@ -29,12 +29,26 @@ class Images(NamedTuple):
 class Batch(NamedTuple):
     """The images of one step: `pixels` uint8 [b h w c], or float16, and `labels` [b l].
 
-    index: [b] numbers of the training images, from 0.
+    index: [b] numbers of the training images, from 0. Where a loss compares v views of each image,
+      float16 `pixels` have v rows an image.
     """
 
     pixels: jax.Array
     labels: jax.Array
     index: jax.Array  # type: ignore[assignment]  # not the method of tuples
+
+    def by_views(self, count: int) -> "Batch":
+        """Repeats every image, so that there is a row for each of its views; image by image.
+
+        What a frozen trunk keeps of the views has these rows already.
+        """
+        if count == 1:
+            return self
+        labels, index = (jnp.repeat(x, count, axis=0) for x in (self.labels, self.index))
+        pixels = self.pixels
+        if pixels.dtype == jnp.uint8:
+            pixels = jnp.repeat(pixels, count, axis=0)
+        return Batch(pixels, labels, index)
 
 
 def gather(images: Images, index: jax.Array, row: jax.Array) -> Batch:
@@ -84,10 +98,14 @@ def train_step(
       the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
       `gradient_norm`, and what the loss reports.
     """
+    batch = batch.by_views(loss.views)
     augment_key, dropout_key = jax.random.split(keys.of_step(seed, state.step))
     kept = None
     if batch.pixels.dtype == jnp.uint8:
-        x = augment.for_training(augment_key, batch.pixels, batch.index)
+        numbers = batch.index
+        if loss.views > 1:
+            numbers = numbers * loss.views + jnp.arange(len(numbers)) % loss.views
+        x = augment.for_training(augment_key, batch.pixels, numbers)
         if model.cut:
             fixed = {"params": state.params, "batch_stats": state.batch_stats}
             kept = jax.lax.stop_gradient(model.apply(fixed, x, method=HashModel.trunk))
@@ -105,11 +123,15 @@ def train_step(
             mutable=["batch_stats"],
             rngs={"dropout": dropout_key},
         )
-        rows = Codes(outputs.u, batch.labels, batch.index, outputs.logits)
+        place = devices.rows(len(outputs.u))
+        rows = Codes(outputs.u, batch.labels, batch.index, outputs.logits, outputs.features, place)
         columns = devices.gather_columns(rows)
         losses, loss_state, metrics = loss.apply(state.loss_state, rows, columns)
         batch_stats = {**state.batch_stats, **updated.get("batch_stats", {})}
-        return losses.mean(), (batch_stats, loss_state, metrics)
+        value = losses.mean()
+        if loss.regulariser:
+            value += loss.regulariser(params["head"])
+        return value, (batch_stats, loss_state, metrics)
 
     (value, aux), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
     batch_stats, loss_state, metrics = aux

@@ -25,8 +25,9 @@ class Features(NamedTuple):
     """What a trunk keeps of the images of a run.
 
     positions: [n] of images in the data set, ascending. plain: float16 [n ...] of these, without
-    augmentation; with `data.mirrored`, [n 2 ...]. train: [t] positions of the training images. augmented: float16 [v t ...], v views
-    of these, row view * t + image; or None where training takes the plain ones.
+    augmentation; with `data.mirrored`, [n 2 ...]. train: [t] positions of the training images.
+    augmented: float16 [v t ...], v views of these, row view * t + image; or None where training
+    takes the plain ones.
     """
 
     positions: np.ndarray
@@ -43,13 +44,23 @@ class Features(NamedTuple):
         """Returns what training takes, [v t ...]; see `row`."""
         return self.of(self.train) if self.augmented is None else self.augmented
 
-    def row(self, index: np.ndarray, epoch: int) -> np.ndarray:
-        """Returns the rows of `pool` for training images [b]: the views of an image take turns."""
+    def row(self, index: np.ndarray, epoch: int, views: int = 1) -> np.ndarray:
+        """Returns the rows of `pool` for training images [b]: the views of an image take turns.
+
+        Args:
+          index: [b].
+          epoch: from 0.
+          views: v, how many of each image a step compares.
+
+        Returns:
+          [b v], flat: image by image.
+        """
         if self.augmented is None:
             return index
         count = len(self.train)
-        views = len(self.augmented) // count
-        return (index + epoch) % views * count + index
+        kept = len(self.augmented) // count
+        turn = epoch * views + np.arange(views)
+        return ((index[:, None] + turn) % kept * count + index[:, None]).reshape(-1)
 
 
 def keep(

@@ -47,14 +47,17 @@ def test_the_measure_sees_into_loops_and_gradients():
 
 @pytest.mark.parametrize("name", registry.names("jaxhash.losses"))
 def test_no_array_of_all_pairs_and_bits(name):
-    loss = registry.find("jaxhash.losses", name).build()
+    kind = registry.find("jaxhash.losses", name)
+    loss = kind.build(nearest=2, shared=2) if name == "bgan" else kind.build()
     labels = np.eye(4, dtype=np.uint8)[CLASSES]
     state = loss.init(Task(BITS, labels))
     codes = Codes(
         jnp.array(RANDOM.normal(size=(BATCH, BITS)), jnp.float32),
         jnp.array(labels[:BATCH]),
-        jnp.arange(BATCH),
+        jnp.arange(BATCH) // loss.views,
         jnp.zeros((BATCH, 4)),
+        jnp.ones((BATCH, 5)),
+        jnp.arange(BATCH),
     )
 
     def value(codes):

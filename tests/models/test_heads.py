@@ -18,7 +18,8 @@ def test_outputs_are_one_a_bit_and_normalised_where_asked(name):
         variables = head.init(jax.random.key(0), FEATURES, False)
 
         def training(features, head=head, variables=variables):
-            return head.apply(variables, features, True, mutable=["batch_stats"])[0]
+            draws = {"dropout": jax.random.key(1)}
+            return head.apply(variables, features, True, mutable=["batch_stats"], rngs=draws)[0]
 
         one = jax.vmap(training, axis_name=devices.AXIS)(FEATURES[None])
         outputs = jax.tree.map(lambda x: x[0], one)

@@ -11,7 +11,7 @@ from jaxhash.shallow import sh
 
 
 def reference(vectors, bits):
-    """As the paper's code has it: eigenvalues of all waves along one component, the smallest kept."""
+    """As the paper's code: the eigenvalues of all waves along one component, the smallest kept."""
     used = min(bits, vectors.shape[1])
     z = PCA(used, svd_solver="full").fit_transform(vectors)
     low, high = z.min(axis=0), z.max(axis=0)

@@ -17,10 +17,12 @@ class Outputs(NamedTuple):
 
     u: [b k] real outputs of the hash layer; the bits are u >= 0.
     logits: [b l] of a classifier on the code, or None for a head without one.
+    features: [b d] what the head was given; `jaxhash.models.hash_network` adds it.
     """
 
     u: jax.Array
     logits: jax.Array | None = None
+    features: jax.Array | None = None
 
 
 class HashLayer(nn.Module):
