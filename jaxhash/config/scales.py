@@ -55,6 +55,7 @@ def lite(config: ConfigDict, *, each_stage: bool = False) -> None:
     config.optim.update(name="adamw", lr=1e-3, weight_decay=0.01, schedule="one_cycle")
     config.optim.multiplier.backbone = 0.3
     config.train.update(batch_size=64, total_epochs=8.0, freeze="block8", views=8)
+    config.eval.at_start = False  # of a hash layer without training; as long as a third of training
     config.checkpoint.every_epochs = 1.0
 
 
