@@ -80,7 +80,8 @@ def test_every_config_traces_a_step_at_full_size(path):
             seed=0,
         )
         index = jnp.zeros((2, batch // 2), jnp.int32)
-        batches = jax.vmap(steps.gather, in_axes=(None, 0, 0))(images, index, index)
+        rows = jnp.repeat(index, loss.views if cut else 1, axis=1)  # kept views have a row each
+        batches = jax.vmap(steps.gather, in_axes=(None, 0, 0))(images, index, rows)
         mapped = jax.vmap(one, in_axes=(None, 0), axis_name=devices.AXIS)
         return state, mapped(state, batches)
 

