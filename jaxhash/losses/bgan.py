@@ -28,7 +28,7 @@ def neighbours(features: np.ndarray, nearest: int, shared: int) -> np.ndarray:
       a row with fewer lacks.
 
     >>> neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), nearest=1, shared=1).tolist()
-    [[0, 0, 1], [0, 1, 1], [1, 2, 2]]
+    [[0, 1, 1], [0, 1, 1], [1, 1, 2]]
     """
     count = len(features)
     size = np.linalg.norm(features, axis=1, keepdims=True)
@@ -102,7 +102,7 @@ def build(
     >>> state = loss.prepare(loss.init(task), task)
     >>> codes = Codes(jnp.ones((3, 2)), task.labels, jnp.arange(3))
     >>> print(loss.apply(state, codes, codes)[0])
-    [2. 0. 2.]
+    [2. 2. 2.]
     """
     if min(nearest, shared) < 1 or steepest < 1:
         raise UserError("loss.bgan: expected nearest, shared and steepest of at least 1")

@@ -15,7 +15,8 @@ def decompose(similar: np.ndarray, bits: int, seed: int, sweeps: int) -> np.ndar
 
     Algorithm 1 of the paper. From H drawn evenly, each sweep visits all entries in an order that is
     drawn anew. With L = H H^T - k S, entry (i, j) has the derivatives g' = 4 L_i H_j and g'' =
-    4 (H_j H_j + H_ij^2 + L_ii), and moves by -g' / g'', cut to [-1, 1].
+    4 (H_j H_j + H_ij^2 + L_ii), and moves by -g' / g'', cut to [-1, 1]. Where g'' is not above 0,
+    which the paper does not treat, it moves to the better of -1 and 1.
 
     Args:
       similar: [n n] S, 1 or -1, symmetric.
@@ -41,9 +42,14 @@ def decompose(similar: np.ndarray, bits: int, seed: int, sweeps: int) -> np.ndar
             column, own = codes[:, j], codes[i, j]
             slope = left[i] @ column
             curve = column @ column + own**2 + left[i, i]
-            if curve <= 0:
-                continue
-            step = np.clip(-slope / curve, -1 - own, 1 - own)
+            ends = np.array([-1 - own, 1 - own])
+            if curve > 0:
+                step = np.clip(-slope / curve, *ends)
+            else:
+                others = slope - left[i, i] * own, column @ column - own**2
+                value = 4 * ends * others[0] + 2 * ends**2 * others[1]
+                value += (left[i, i] + 2 * ends * own + ends**2) ** 2 - left[i, i] ** 2
+                step = ends[value.argmin()] if value.min() < 0 else 0.0
             if step:
                 left[i] += step * column
                 left[:, i] += step * column

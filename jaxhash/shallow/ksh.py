@@ -86,8 +86,9 @@ def negative_agreement(
       features: [l m] K.
       residual: [l l] R, symmetric.
 
-    >>> negative_agreement(np.zeros(1), np.ones((2, 1)), np.eye(2))
-    (-0.0, array([-0.]))
+    >>> value, gradient = negative_agreement(np.ones(1), np.ones((2, 1)), np.eye(2))
+    >>> round(float(value), 3), gradient.round(3)
+    (-0.427, array([-0.727]))
     """
     smooth = np.tanh(features @ weights / 2)  # 2 / (1 + e^-x) - 1
     pull = residual @ smooth

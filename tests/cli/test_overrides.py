@@ -28,7 +28,7 @@ QUICKSTART = "configs/quickstart.py"
         ("--config.data.mean=(half,)", "data.mean=('(half,)',): expected a number from 0 to 1"),
         ("--config.seed=-1", "seed=-1: expected a whole number from 0"),
         ("--config.train.total_steps=-5", "train.total_steps=-5: expected a whole number from 1"),
-        ("--config.train.total_epochs=nan", "train.total_epochs=nan: expected a number above 0"),
+        ("--config.train.total_epochs=nan", "train.total_epochs=nan: expected a number from 0"),
         ("--config.optim.lr=inf", "optim.lr=inf: expected a number above 0, at most 1000"),
         ("--lr=1", "unexpected argument '--lr=1'; values are set as --config.NAME=VALUE"),
     ],

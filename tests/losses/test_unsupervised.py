@@ -1,6 +1,7 @@
 """Losses without labels, those of a probability, and CNNH: against NumPy, and their heads."""
 
 import itertools
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,16 +16,14 @@ from jaxhash.losses import (
     bgan,
     bihalf,
     cibhash,
-    classification,
     cnnh,
     greedyhash_unsupervised,
-    jmlh,
-    sdhc,
 )
 from jaxhash.models import quantizers
 from tests.losses.reference import LABELS, SINGLE, batch, cosine, entropy, outputs, sign
 
 RANDOM = np.random.RandomState(3)
+find = partial(registry.find, "jaxhash.losses")
 FEATURES = RANDOM.normal(size=(7, 5))
 LOGITS = RANDOM.normal(size=(7, 3))
 U = outputs()
@@ -136,18 +135,18 @@ def test_the_gradient_of_cibhash_passes_the_sign_and_holds_the_other_views_proba
 @pytest.mark.parametrize("labels", LABELS.values(), ids=list(LABELS))
 def test_classification_and_jmlh_are_their_formulas(labels):
     rows = batch(U, labels, LOGITS)
-    found = classification.build().apply((), rows, rows)[0]
+    found = find("classification").build().apply((), rows, rows)[0]
     np.testing.assert_allclose(found, entropy(LOGITS, labels), rtol=1e-5, atol=1e-6)
     p = 1 / (1 + np.exp(-U))
     apart = np.array([bernoulli(row, np.full(6, 0.5)) for row in p])
-    found = jmlh.build(weight=0.3).apply((), rows, rows)[0]
+    found = find("jmlh").build(weight=0.3).apply((), rows, rows)[0]
     expected = entropy(LOGITS, labels) + 0.3 * apart
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_sdhc_is_its_formula():
     rows, kernel = batch(U, SINGLE, LOGITS), RANDOM.normal(size=(5, 6))
-    loss = sdhc.build(0.2, 0.3, 0.4)
+    loss = find("sdhc").build(0.2, 0.3, 0.4)
     u = np.tanh(U)
     expected = (
         entropy(LOGITS, SINGLE)
