@@ -3,7 +3,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.sparse import csr_array
 
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, HashLoss, Task
@@ -30,6 +29,8 @@ def neighbours(features: np.ndarray, nearest: int, shared: int) -> np.ndarray:
     >>> neighbours(np.array([[1.0, 0.0], [1.0, 0.1], [0.0, 1.0]]), nearest=1, shared=1).tolist()
     [[0, 1, 1], [0, 1, 1], [1, 1, 2]]
     """
+    from scipy.sparse import csr_array  # noqa: PLC0415  slow to import, and every command reads this file
+
     count = len(features)
     size = np.linalg.norm(features, axis=1, keepdims=True)
     unit = (features / np.maximum(size, 1e-12)).astype(np.float32)

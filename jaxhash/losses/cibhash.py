@@ -5,7 +5,7 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.losses import Codes, HashLoss, stateless
-from jaxhash.losses import _features as features
+from jaxhash.losses import _distances as distances
 from jaxhash.losses import _pairs as pairs
 from jaxhash.models import quantizers
 
@@ -65,7 +65,7 @@ def build(temperature: float = 0.3, beta: float = 0.001) -> HashLoss:
         z, others = (quantizers.sign(jax.nn.sigmoid(codes.u) - 0.5) for codes in (rows, columns))
         itself = ~pairs.distinct(rows.place, columns.place)
         view = ~pairs.distinct(rows.index, columns.index) & ~itself
-        logits = jnp.where(itself, -jnp.inf, features.cosines(z, others) / temperature)
+        logits = jnp.where(itself, -jnp.inf, distances.cosine(z, others) / temperature)
         log_share = jnp.where(itself, 0.0, jax.nn.log_softmax(logits, axis=1))
         contrast = -pairs.mean_over_columns(log_share, view)
         apart = divergence(rows.u, jax.lax.stop_gradient(columns.u))

@@ -1,27 +1,10 @@
 """JMLH: classification of codes drawn at random, and their divergence (Shen et al., ICCVW 2019)."""
 
-import jax
 import jax.numpy as jnp
 
 from jaxhash.losses import Codes, HashLoss, stateless
 from jaxhash.losses import _classes as classes
-
-
-def divergence_from_coin(u: jax.Array) -> jax.Array:
-    """Returns the sum over bits of KL(Bernoulli(sigmoid(u)) || Bernoulli(1/2)).
-
-    Args:
-      u: [b k] logits of the bits.
-
-    Returns:
-      [b].
-
-    >>> print(divergence_from_coin(jnp.array([[0.0, 0.0], [100.0, 0.0]])).round(4))
-    [0.     0.6931]
-    """
-    p = jax.nn.sigmoid(u)
-    negative = p * jax.nn.log_sigmoid(u) + (1 - p) * jax.nn.log_sigmoid(-u)
-    return (negative + jnp.log(2)).sum(axis=1)
+from jaxhash.losses.cibhash import divergence
 
 
 def build(weight: float = 0.1) -> HashLoss:
@@ -45,7 +28,8 @@ def build(weight: float = 0.1) -> HashLoss:
     def apply(state: tuple[()], rows: Codes, columns: Codes):
         assert rows.logits is not None  # needs_logits
         entropy = classes.cross_entropy(rows.logits, rows.labels)
-        apart = divergence_from_coin(rows.u)
+        coin = jnp.zeros((1, rows.u.shape[1]))
+        apart = divergence(rows.u, coin)[:, 0]
         metrics = {"cross_entropy": entropy.mean(), "divergence": apart.mean()}
         return entropy + weight * apart, state, metrics
 

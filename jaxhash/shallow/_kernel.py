@@ -61,7 +61,7 @@ def around(vectors: np.ndarray, anchors: int, draw: np.random.Generator) -> Kern
     if anchors > len(vectors):
         raise UserError(
             f"{anchors:,} anchors: there are only {len(vectors):,} training images; give fewer "
-            "anchors"
+            "by model.shallow.ksh.anchors or model.shallow.sdh.anchors"
         )
     chosen = vectors[np.sort(draw.permutation(len(vectors))[:anchors])]
     width = 2 * squared_distances(vectors, chosen).mean()

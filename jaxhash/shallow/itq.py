@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from jaxhash.errors import UserError
 from jaxhash.shallow import Hyperplanes, Method, pcah
 
 ROUNDS = 50  # the paper's
@@ -39,6 +40,8 @@ def fit(vectors: np.ndarray, bits: int, seed: int = 0, rounds: int = ROUNDS) -> 
 
 def build(rounds: int = ROUNDS) -> Method:
     """Returns the method; see `fit`."""
+    if rounds < 0:
+        raise UserError(f"model.shallow.itq.rounds={rounds}: expected at least 0")
 
     def fitted(vectors: np.ndarray, labels: np.ndarray, bits: int, seed: int) -> Hyperplanes:
         del labels

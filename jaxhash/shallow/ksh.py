@@ -3,8 +3,6 @@
 from functools import partial
 
 import numpy as np
-from scipy.linalg import eigh
-from scipy.optimize import minimize
 
 from jaxhash.errors import UserError
 from jaxhash.shallow import Method
@@ -50,6 +48,8 @@ def fit(
     >>> kernel.weights.shape
     (20, 4)
     """
+    from scipy.optimize import minimize  # noqa: PLC0415  slow to import, and every command reads this file
+
     draw = np.random.default_rng(seed)
     kernel = around(vectors, anchors, draw)
     chosen = np.sort(draw.permutation(len(vectors))[:labelled])
@@ -108,6 +108,8 @@ def build(anchors: int = 300, labelled: int = 2_000) -> Method:
 
 def _spectral(features: np.ndarray, residual: np.ndarray, gram: np.ndarray) -> np.ndarray:
     """Returns the a [m] of the largest a^T K^T R K a, scaled to |K a|^2 = l."""
+    from scipy.linalg import eigh  # noqa: PLC0415  as above
+
     top = [len(gram) - 1] * 2
     _, found = eigh(features.T @ residual @ features, gram, subset_by_index=top)
     a = found[:, 0]

@@ -105,5 +105,7 @@ def build(
     """Returns the method; see `fit`."""
     if anchors < 1 or rounds < 1:
         raise UserError("model.shallow.sdh: expected anchors and rounds of at least 1")
+    if decay <= 0 or penalty < 0:
+        raise UserError("model.shallow.sdh: expected decay above 0, and penalty of at least 0")
     fitted = partial(fit, anchors=anchors, decay=decay, penalty=penalty, rounds=rounds)
     return Method(fitted, partial(Kernel.shapes, anchors))

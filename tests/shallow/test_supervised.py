@@ -11,7 +11,7 @@ from scipy.optimize import check_grad
 from jaxhash import registry
 from jaxhash.config import base
 from jaxhash.errors import UserError
-from jaxhash.shallow import _kernel, cosdish, ksh, sdh
+from jaxhash.shallow import _kernel, cosdish, itq, ksh, sdh
 
 CLASSES = 3
 
@@ -173,6 +173,19 @@ def test_cosdish_weighs_dissimilar_pairs_by_their_number():
 )
 def test_an_option_out_of_its_range(method, options):
     with pytest.raises(UserError, match=r"^model\.shallow\.\w+: expected .* of at least 1"):
+        method.build(**options)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        (itq, {"rounds": -1}, r"itq\.rounds=-1: expected at least 0"),
+        (sdh, {"decay": 0.0}, r"sdh: expected decay above 0"),
+        (sdh, {"penalty": -1.0}, r"sdh: expected .* penalty of at least 0"),
+    ],
+)
+def test_an_option_that_would_do_nothing_or_harm(method, options, message):
+    with pytest.raises(UserError, match=rf"^model\.shallow\.{message}"):
         method.build(**options)
 
 

@@ -1,5 +1,4 @@
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from jaxhash.errors import UserError
 from jaxhash.models import hash_network, pretrained
 from jaxhash.models.backbones import swin
 from tests.models.backbones import make_swin_parity as parity
+from tests.models.backbones import timm_parity
 from tests.models.torch_weights import images
 
 
@@ -30,18 +30,13 @@ def shapes_of(network, size):
 
 def drawn_like(template):
     leaves = traverse_util.flatten_dict(template, sep="/")
-    drawn = parity.draw({name: leaf.shape for name, leaf in leaves.items()})
+    drawn = timm_parity.draw({name: leaf.shape for name, leaf in leaves.items()})
     return traverse_util.unflatten_dict(drawn, sep="/")
 
 
 @pytest.fixture(scope="module")
 def stored():
-    with np.load(Path(__file__).with_name("swin_parity.npz")) as file:
-        shapes = {
-            str(name): tuple(int(n) for n in str(shape).split(","))
-            for name, shape in zip(file["names"], file["shapes"], strict=True)
-        }
-        return shapes, file["features"]
+    return timm_parity.read("swin")
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +47,7 @@ def small(stored, tmp_path_factory):
         parity.DEPTHS, parity.EMBED, parity.WINDOW, 4, 0.5, head_size=head_size
     )
     path = tmp_path_factory.mktemp("weights") / "swin.safetensors"
-    save_file(parity.draw(stored[0]), path)
+    save_file(timm_parity.draw(stored[0]), path)
     template = {"params": {"backbone": shapes_of(network, parity.SIZE)}}
     converted = pretrained.initialise(template, str(path), swin.torch_names)
     variables = {"params": converted["params"]["backbone"]}

@@ -1,7 +1,6 @@
 """The Vision Transformer against timm's, and what it offers."""
 
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +14,7 @@ from jaxhash.errors import UserError
 from jaxhash.models import freezing, hash_network, pretrained
 from jaxhash.models.backbones import vit
 from tests.models.backbones import make_vit_parity as parity
-from tests.models.backbones.make_swin_parity import draw
+from tests.models.backbones import timm_parity
 from tests.models.torch_weights import images
 
 
@@ -25,12 +24,7 @@ def untouched(node, x):
 
 @pytest.fixture(scope="module")
 def stored():
-    with np.load(Path(__file__).with_name("vit_parity.npz")) as file:
-        shapes = {
-            str(name): tuple(int(n) for n in str(shape).split(","))
-            for name, shape in zip(file["names"], file["shapes"], strict=True)
-        }
-        return shapes, file["tokens"]
+    return timm_parity.read("vit")
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +37,7 @@ def converted(stored, tmp_path_factory):
         partial(network.init, train=False, at_node=untouched), jax.random.key(0), x
     )
     path = tmp_path_factory.mktemp("weights") / "vit.safetensors"
-    save_file(draw(stored[0]), path)
+    save_file(timm_parity.draw(stored[0]), path)
     template = {"params": {"backbone": shapes["params"]}}
     found = pretrained.initialise(template, str(path), vit.torch_names)
     return network, {"params": found["params"]["backbone"]}, x
