@@ -56,6 +56,9 @@ def base() -> ConfigDict:
     config.data.jitter = 0.0  # training: change brightness, contrast, saturation by this share
     # Encoding: average the outputs of an image and of its mirror image, at twice the time.
     config.data.mirrored = False
+    # Encoding: average those of the image and of the square in its middle with this share of its
+    # area, enlarged, at twice the time; 1: the image alone.
+    config.data.central = 1.0
     # Training images kept out of training for eval/held_out_map: a share below 1, or a number.
     config.data.held_out = 0.0
     config.data.mean = (0.485, 0.456, 0.406)  # of each channel, pixels from 0 to 1

@@ -124,6 +124,7 @@ RANGES: dict[str, Range] = {
     "data.zoom": number(0.01, 1),
     "data.jitter": number(0, 1),
     "data.mirrored": TRUTH,
+    "data.central": number(0.01, 1),
     "data.held_out": HELD_OUT,
     "data.mean": each(number(0, 1), "a number from 0 to 1 for each channel, pixels from 0 to 1"),
     "data.std": each(

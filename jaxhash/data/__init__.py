@@ -31,11 +31,12 @@ class Data(NamedTuple):
         return self.pool.labels[self.split.train]
 
 
-def build(config: Any) -> Data:
+def build(config: Any, resident: bool = True) -> Data:
     """Loads and splits the data set that `config.data` names.
 
     Args:
       config: the section `data` of a configuration; `split_seed` draws the splits.
+      resident: whether images are decoded at once and kept in memory, where they fit.
 
     Raises:
       UserError: the data set or its protocol is unknown, the data are absent or damaged, or they do
@@ -46,7 +47,8 @@ def build(config: Any) -> Data:
     protocol = datasets.protocol(config.name, config.protocol)
     resident_bytes = RESIDENT_BYTES[config.stream]
     side = config.stored or config.size
-    pool = datasets.load(config.name, config.dir, side, resident_bytes, config.label_separator)
+    in_memory = resident_bytes if resident else 0
+    pool = datasets.load(config.name, config.dir, side, in_memory, config.label_separator)
     seed = config.split_seed
     try:
         split = protocols.split(protocol, pool.labels, pool.parts, pool.ids, seed)

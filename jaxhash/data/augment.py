@@ -21,6 +21,8 @@ class Augment(NamedTuple):
     jitter: in training, brightness, contrast and saturation are each multiplied by a factor drawn
       from [1 - jitter, 1 + jitter].
     mirrored: in encoding, the outputs of an image and of its mirror image are averaged.
+    central: in encoding, so are those of the image and of the square in its middle with this share
+      of its area, enlarged to the whole; 1 for the image alone.
     """
 
     size: int
@@ -31,6 +33,16 @@ class Augment(NamedTuple):
     zoom: float = 1.0
     jitter: float = 0.0
     mirrored: bool = False
+    central: float = 1.0
+
+    @property
+    def views(self) -> int:
+        """Counts the views of each image whose outputs are averaged in encoding.
+
+        >>> Augment(8, mirrored=True, central=0.7).views
+        4
+        """
+        return (1 + self.mirrored) * (1 + (self.central < 1))
 
     @property
     def random(self) -> bool:
@@ -66,16 +78,26 @@ class Augment(NamedTuple):
             x = jax.image.resize(x, (batch, self.size, self.size, channels), "bilinear")
         return (x - _per_channel(self.mean, x)) / _per_channel(self.std, x)
 
-    def with_mirrors(self, images: jax.Array) -> jax.Array:
-        """Maps uint8 [b h w c] to float32 [2b size size c]: each image, and its mirror image.
+    def all_views(self, images: jax.Array) -> jax.Array:
+        """Maps uint8 [b h w c] to float32 [b v size size c]: the `views` of each image.
+
+        They are the image, its mirror image, the middle of it and the mirror image of that, as far
+        as `mirrored` and `central` ask for them.
 
         >>> import jax.numpy as jnp
         >>> image = jnp.array([0, 255], jnp.uint8).reshape(1, 1, 2, 1).repeat(2, axis=1)
-        >>> Augment(2, mean=(0.0,), std=(1.0,)).with_mirrors(image)[:, 0, :, 0].tolist()
+        >>> augment = Augment(2, mean=(0.0,), std=(1.0,), mirrored=True)
+        >>> augment.all_views(image)[0, :, 0, :, 0].tolist()
         [[0.0, 1.0], [1.0, 0.0]]
         """
-        x = self.for_encoding(images)
-        return jnp.stack([x, x[:, :, ::-1]], axis=1).reshape(-1, *x.shape[1:])
+        shown = [self.for_encoding(images)]
+        if self.central < 1:
+            side = jnp.sqrt(self.central)
+            corner = jnp.full(2, (1 - side) / 2 * self.size)
+            shown.append(jax.vmap(lambda x: self._enlarged(x, side, corner))(shown[0]))
+        if self.mirrored:
+            shown = [view for x in shown for view in (x, x[:, :, ::-1])]
+        return jnp.stack(shown, axis=1)
 
     def blank(self, count: int) -> jax.Array:
         """Returns `count` inputs of the network that are nought: float32 [count size size c].
@@ -105,6 +127,10 @@ class Augment(NamedTuple):
         area_key, place_key = jax.random.split(key)
         side = jnp.sqrt(jax.random.uniform(area_key, minval=self.zoom, maxval=1.0))
         corner = jax.random.uniform(place_key, (2,)) * (1 - side) * self.size
+        return self._enlarged(x, side, corner)
+
+    def _enlarged(self, x: jax.Array, side: jax.Array, corner: jax.Array) -> jax.Array:
+        """Enlarges the square of `side`, a share of the whole, whose top left is at `corner`."""
         enlarged = jnp.full(2, 1 / side)
         return jax.image.scale_and_translate(
             x, x.shape, (0, 1), enlarged, -corner * enlarged, "linear", antialias=False
@@ -137,6 +163,7 @@ def build(config: Any) -> Augment:
         config.get("zoom", 1.0),
         config.get("jitter", 0.0),
         config.get("mirrored", False),
+        config.get("central", 1.0),
     )
 
 

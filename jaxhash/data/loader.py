@@ -110,8 +110,10 @@ def read(
         iterator.close()
 
 
-def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.ndarray:
+def take(pixels: Pixels, positions: np.ndarray, title: str | None = "decode") -> np.ndarray:
     """Returns the images at positions [b] as an array in memory, [b h w c].
+
+    `title` is that of a progress bar; None shows none.
 
     >>> take(np.zeros((3, 2, 2, 1), np.uint8), np.array([2, 0])).shape
     (2, 2, 2, 1)
@@ -127,7 +129,7 @@ def take(pixels: Pixels, positions: np.ndarray, title: str = "decode") -> np.nda
     starts = range(0, len(positions), CHUNK)
     with ThreadPoolExecutor(_threads()) as threads:  # decoding releases Python's lock
         done = threads.map(decode, starts)
-        for _ in tqdm(done, title, total=len(starts), leave=False, disable=None):
+        for _ in tqdm(done, title, total=len(starts), leave=False, disable=None if title else True):
             pass
     return images
 

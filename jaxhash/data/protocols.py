@@ -39,6 +39,8 @@ class Protocol:
         renamed or removed moves no other, and the number of queries is the share on average; the
         lowest hash of all is always a query, and the highest never one. Otherwise one permutation
         of all images is drawn, which is another one as soon as their number changes.
+      unseen: how many classes are left out of the training images, and stay in the query and
+        database splits: the last ones, or where `unseen_drawn` those that the seed draws.
     """
 
     query_per_class: int | None
@@ -50,6 +52,8 @@ class Protocol:
     train_of_all: int = 0
     query_share: float = 0.0
     keyed: bool = False
+    unseen: int = 0
+    unseen_drawn: bool = False
 
 
 class Split(NamedTuple):
@@ -61,6 +65,8 @@ class Split(NamedTuple):
       distances favours no class.
     checksum: the first 16 hexadecimal digits of the SHA-256 of all ids in order.
     held_out: [h] training images that are not trained on, for `eval/held_out_map`.
+    unseen: columns of the labels of the classes that no training image has, where the protocol
+      leaves any out.
     """
 
     train: np.ndarray
@@ -68,13 +74,15 @@ class Split(NamedTuple):
     database: np.ndarray
     checksum: str
     held_out: np.ndarray = np.zeros(0, int)
+    unseen: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Returns the line that a run prints of its split."""
         held_out = f"{len(self.held_out):,} held-out, " if len(self.held_out) else ""
+        unseen = f"{len(self.unseen)} classes not trained on, " if self.unseen else ""
         return (
             f"{len(self.train):,} train, {held_out}{len(self.query):,} query, "
-            f"{len(self.database):,} database images, checksum {self.checksum}"
+            f"{len(self.database):,} database images, {unseen}checksum {self.checksum}"
         )
 
 
@@ -108,12 +116,15 @@ def split(
     else:
         taken = query if protocol.database == "rest and train" else np.union1d(query, train)
         database = np.setdiff1d(np.arange(len(ids)), taken)
+    unseen = _unseen(protocol, labels.shape[1], seed)
+    train = train[~labels[train][:, unseen].any(axis=1)]
     if protocol.keyed:
         train, query, database = (_in_order(group, ids, seed) for group in (train, query, database))
     else:
         database = random.permutation(database)
     _check(protocol, train, query, database, ids)
-    return Split(train, query, database, _checksum(ids, train, query, database))
+    checksum = _checksum(ids, train, query, database)
+    return Split(train, query, database, checksum, unseen=tuple(map(int, unseen)))
 
 
 def hold_out(split: Split, amount: float, ids: np.ndarray, seed: int, keyed: bool = False) -> Split:
@@ -191,6 +202,14 @@ def _draw(protocol: Protocol, labels, roles, random) -> tuple[np.ndarray, np.nda
         query.append(members[:queries])
         train.append(members[queries:])
     return np.concatenate(query), np.concatenate(train)
+
+
+def _unseen(protocol: Protocol, classes: int, seed: int) -> np.ndarray:
+    """Returns the columns of the classes that are left out of training, in their order."""
+    if not protocol.unseen_drawn:
+        return np.arange(classes - protocol.unseen, classes)
+    order = np.random.RandomState([seed, 0x5EE]).permutation(classes)
+    return np.sort(order[: protocol.unseen])
 
 
 def _draw_keyed(share: float, ids: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:

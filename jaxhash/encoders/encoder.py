@@ -171,6 +171,7 @@ class Encoder(NamedTuple):
         network = config.model.to_dict() if self.saved is None else self.saved
         pixels = [augment.size, augment.pad, augment.flip, augment.mean, augment.std]
         pixels += ["mirrored"] * augment.mirrored
+        pixels += [augment.central] * (augment.central < 1)
         made_by = json.dumps([network, pixels], sort_keys=True, default=list)
         digest = hashlib.sha256(made_by.encode())
         for path, leaf in jax.tree_util.tree_leaves_with_path(self.variables):

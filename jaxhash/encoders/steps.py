@@ -41,12 +41,12 @@ def trunk_step(
 ) -> jax.Array:
     """Computes what `HashModel.trunk` keeps of uint8 images [b h w c]: float16 [b ...].
 
-    With `augment.mirrored`, [b 2 ...]: of each image and of its mirror image.
+    With several `augment.views` of each image, [b v ...].
     """
-    if not augment.mirrored:
+    if augment.views == 1:
         return _trunk(variables, augment.for_encoding(pixels), model)
-    kept = _trunk(variables, augment.with_mirrors(pixels), model)
-    return kept.reshape(-1, 2, *kept.shape[1:])
+    kept = _trunk(variables, _flat(augment.all_views(pixels)), model)
+    return kept.reshape(-1, augment.views, *kept.shape[1:])
 
 
 def view_step(
@@ -71,16 +71,21 @@ def view_step(
 
 
 def _u(variables: dict, pixels: jax.Array, model: HashModel, augment: Augment) -> jax.Array:
-    kept = None
+    kept, several = None, augment.views > 1
     if pixels.dtype == jnp.float16:
-        kept = pixels.reshape(-1, *pixels.shape[2:]) if augment.mirrored else pixels
+        kept = _flat(pixels) if several else pixels
         x = augment.blank(kept.shape[0])
     else:
-        x = augment.with_mirrors(pixels) if augment.mirrored else augment.for_encoding(pixels)
+        x = _flat(augment.all_views(pixels)) if several else augment.for_encoding(pixels)
     outputs = model.apply(variables, x, kept=kept)
     assert isinstance(outputs, Outputs)  # not a pair: nothing is mutable
     u = outputs.u
-    return u.reshape(-1, 2, u.shape[-1]).mean(axis=1) if augment.mirrored else u
+    return u.reshape(-1, augment.views, u.shape[-1]).mean(axis=1) if several else u
+
+
+def _flat(views: jax.Array) -> jax.Array:
+    """Maps [b v ...] to [bv ...]."""
+    return views.reshape(-1, *views.shape[2:])
 
 
 def _trunk(variables: dict, x: jax.Array, model: HashModel) -> jax.Array:

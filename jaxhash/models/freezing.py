@@ -54,14 +54,23 @@ def trained(model: HashModel, variables: Any, image: tuple[int, ...]) -> Any:
         if used & set(equation.outvars):
             used |= {var for var in equation.invars if not isinstance(var, Literal)}
     found = jax.tree.unflatten(structure, [var in used for var in traced.invars[: len(leaves)]])
+    return without(found, model.frozen)
+
+
+def without(trained: Any, frozen: frozenset[str]) -> Any:
+    """Says of all that is in `frozen`, some of `hash_network.PARTS`, that it is not trained.
+
+    >>> without({"params": {"backbone": {"a": True}, "head": {"b": True}}}, frozenset({"backbone"}))
+    {'params': {'backbone': {'a': False}, 'head': {'b': True}}}
+    """
     return {
         collection: {
             name: tree
-            if hash_network.part(name) not in model.frozen
+            if hash_network.part(name) not in frozen
             else jax.tree.map(lambda _: False, tree)
             for name, tree in parts.items()
         }
-        for collection, parts in found.items()
+        for collection, parts in trained.items()
     }
 
 
@@ -74,6 +83,33 @@ def stop(trained: Any, params: Any) -> Any:
     if trained is None:
         return params
     return jax.tree.map(lambda t, x: x if t else jax.lax.stop_gradient(x), trained, params)
+
+
+def leave_out(used: Any, tree: Any) -> Any:
+    """Puts None, which is no leaf, in place of what is not used; `used` may be None, for all.
+
+    >>> leave_out({"a": True, "b": False}, {"a": 1, "b": 2})
+    {'a': 1, 'b': None}
+    """
+    if used is None:
+        return tree
+    return jax.tree.map(lambda wanted, x: x if wanted else None, used, tree)
+
+
+def fill(tree: Any, with_: Any) -> Any:
+    """Takes from `with_` what `leave_out` left out; arrays, or shapes, of which it makes zeros.
+
+    >>> fill({"a": 1, "b": None}, {"a": 3, "b": 4})
+    {'a': 1, 'b': 4}
+    """
+
+    def filled(x: Any, other: Any) -> Any:
+        if x is not None:
+            return x
+        is_shape = isinstance(other, jax.ShapeDtypeStruct)
+        return jnp.zeros(other.shape, other.dtype) if is_shape else other
+
+    return jax.tree.map(filled, tree, with_, is_leaf=lambda x: x is None)
 
 
 def select(trained: Any, new: Any, old: Any) -> Any:

@@ -2,7 +2,8 @@
 
 There is one table for each data set, protocol and metric: a protocol that ranks to the first k has
 one of mAP@k divided by min(k, relevant items), ties averaged, and one divided by hits, as published
-code does. A cell has the mean over seeds, the standard deviation of a sample, and in brackets the
+code does. A protocol that leaves classes out of training has one for each of the measures of
+`jaxhash.metrics.unseen`. A cell has the mean over seeds, the standard deviation of a sample, and in brackets the
 mAP that the method's paper reports of the same.
 """
 
@@ -11,6 +12,7 @@ import io
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from jaxhash.metrics.unseen import MEASURES
 from jaxhash.report import papers, systems, table
 from jaxhash.report.papers import Landmark
 from jaxhash.report.seeds import Spread
@@ -42,7 +44,7 @@ class Table(NamedTuple):
     Attributes:
       dataset, protocol: names of both.
       map_at: k of mAP@k; None for the whole database.
-      measure: the key in `results.json`, "map" or "map_index_hits".
+      measure: the key in `results.json`: "map", "map_index_hits" or "map_unseen@all", say.
       bits: the lengths, shortest first, which are the columns.
       rows: method to its cells by length; lengths that were not measured are missing.
     """
@@ -58,7 +60,10 @@ class Table(NamedTuple):
     def metric(self) -> str:
         """The name of the metric."""
         name = table.metric({"map_at": self.map_at})
-        return f"{name} by hits" if self.measure == table.BY_HITS else name
+        if self.measure == table.BY_HITS:
+            return f"{name} by hits"
+        kind = self.measure.removeprefix("map").removeprefix("_")
+        return f"{name}, {kind}" if kind else name
 
     @property
     def division(self) -> str:
@@ -103,6 +108,10 @@ def tables(found: Sequence[Run]) -> list[Table]:
         with_hits = [run for run in group if table.by_hits(run.results) is not None]
         if with_hits:
             made.append(_table(*key, table.BY_HITS, with_hits))
+        for measure in (f"map_{kind}" for kind in MEASURES):
+            with_kinds = [run for run in group if measure in run.results]
+            if with_kinds:
+                made.append(_table(*key, measure, with_kinds))
     return made
 
 

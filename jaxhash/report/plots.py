@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from jaxhash.report import lettering
 
@@ -15,6 +16,11 @@ RIGHT = {"color": "#009e73", "linestyle": "-"}
 WRONG = {"color": "#d55e00", "linestyle": (0, (2, 1))}
 TITLE = 100  # characters in a line above a figure
 CAPTION = 18  # characters in a line above an image of an inch
+# Of a grid of retrieved images, in inches.
+CELL = (1.05, 1.34)
+SIDE = 0.85  # of an image in it
+HEADING = 0.6
+NARROWEST, WIDE = 6.5, 11.5  # of the whole: for the second line above it, and for TITLE characters
 
 
 def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
@@ -64,19 +70,28 @@ def retrieval(
       names: q names of the queries' labels.
     """
     rows, columns = right.shape
-    figure = Figure(figsize=(1.05 * (columns + 1), 1.2 * rows + 0.7), layout="constrained")
-    grid = figure.subplots(rows, columns + 1, squeeze=False)
+    width = max(CELL[0] * (columns + 1), NARROWEST)
+    height = CELL[1] * rows + HEADING
+    figure = Figure(figsize=(width, height))
+    # One frame for all images, in inches from the top left: one for each would take ten times as
+    # long to draw.
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
     for row in range(rows):
         name = lettering.fit(names[row], CAPTION, lines=3)
-        _picture(grid[row, 0], queries[row], name, {"color": "black", "linestyle": "-"}, 1)
+        _cell(axes, row, 0, queries[row], name, {"color": "black", "linestyle": "-"}, 1)
         for column in range(columns):
             good = right[row, column]
             bits = distances[row, column]
             caption = f"{'right' if good else 'wrong'}, {bits} bit{'' if bits == 1 else 's'}"
             frame = RIGHT if good else WRONG
-            _picture(grid[row, column + 1], hits[row, column], caption, frame, 3)
-    title = lettering.fit(title, TITLE)
-    figure.suptitle(f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong")
+            _cell(axes, row, column + 1, hits[row, column], caption, frame, 3)
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    title = lettering.fit(title, int(TITLE * min(width / WIDE, 1)))
+    figure.suptitle(
+        f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong",
+        y=1 - 0.1 / height,
+    )
     _save(figure, path)
 
 
@@ -113,6 +128,20 @@ def attention(
     title = lettering.fit(title, CAPTION * columns, lines=2)
     figure.suptitle(f"{title}\nbright: counts most in this picture", fontsize=10)
     _save(figure, path)
+
+
+def _cell(
+    axes: Axes, row: int, column: int, pixels: np.ndarray, caption: str, frame: dict, width: float
+) -> None:
+    """Draws an image in a frame, with its caption above it, at a place of the grid."""
+    middle, bottom = (column + 0.5) * CELL[0], HEADING + (row + 1) * CELL[1] - 0.06
+    tall, wide = pixels.shape[:2]
+    across, up = (SIDE * length / max(tall, wide) for length in (wide, tall))
+    left, top = middle - across / 2, bottom - up
+    place = (left, left + across, bottom, top)
+    axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255, extent=place)
+    axes.add_patch(Rectangle((left, top), across, up, fill=False, lw=width, capstyle="butt", **frame))
+    axes.text(middle, top - 0.05, caption, fontsize=7, ha="center", va="bottom")
 
 
 def _picture(axes: Axes, pixels: np.ndarray, caption: str, frame: dict, width: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from jaxhash import config as configs
 from jaxhash.cli import command_line
+from jaxhash.metrics.unseen import MEASURES
 from jaxhash.report import papers
 from jaxhash.report.seeds import Spread
 from jaxhash.runs import results
@@ -46,6 +47,7 @@ def compare(columns: dict[str, dict]) -> str:
     if at and BY_HITS in last:
         rows[f"{name} by hits"] = BY_HITS
         note += f"; by hits, by those among the first {at} items, as published code does"
+    rows |= {f"{name}, {kind}": f"map_{kind}" for kind in MEASURES if f"map_{kind}" in last}
     rows["precision at radius 2"] = "precision_at_radius_2"
     width = max(24, *(len(title) + 1 for title in rows))
     lines = [" " * width + "".join(f"{title:>10}" for title in columns)]

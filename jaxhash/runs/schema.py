@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any
 
+from jaxhash.metrics.unseen import MEASURES
+
 
 def number(value: Any) -> bool:
     """Tells whether a value is a finite number.
@@ -79,6 +81,8 @@ _OPTIONAL = {
     "map_interval": lambda ends: _shares(ends) and len(ends) == 2,
     "map_at": _whole,
     **dict.fromkeys(("map_index", "map_index_hits"), _share),
+    "unseen_classes": lambda names: isinstance(names, list) and all(map(_text, names)),
+    **dict.fromkeys((f"map_{kind}" for kind in MEASURES), _share),
     "at_start": lambda start: _object(start) and _share(start.get("map")),
     "db_codes": _text,
     "codes_in_use": _whole,

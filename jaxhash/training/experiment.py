@@ -64,7 +64,8 @@ class Experiment:
         self.loss = losses.build(config.loss)
         self._check_before_data()
         with processes.primary_first():  # a data set may prepare itself
-            self.data = data.build(config.data)
+            # Images whose features are kept are read once, and then a few to be shown.
+            self.data = data.build(config.data, resident=not self._keeps)
         self._check_data()
         labels, batch_size = self.data.train_labels, config.train.batch_size
         self.model = self._network(labels.shape[1])
@@ -75,8 +76,13 @@ class Experiment:
         self._check_length()
         self._task = Task(config.model.bits, labels, config.seed, self.total_steps)
         self.extended = tuple(step for step in extended if step < self.total_steps)
-        frozen = self.model.cut or self.model.frozen
-        self._trained = freezing.trained(self.model, *self._shapes()) if frozen else None
+        self._trained = self._behind = self._variables = None
+        if self.model.cut or self.model.frozen:
+            shapes, image = self._shapes()
+            behind = freezing.trained(self.model.clone(frozen=frozenset()), shapes, image)
+            self._trained = freezing.without(behind, self.model.frozen)
+            if self._keeps:
+                self._behind, self._variables = behind, shapes
         self.optimizer = optimizers.build(
             config.optim,
             max(self.total_steps, 1),
@@ -95,6 +101,8 @@ class Experiment:
             "seed": self.config.seed,
             "average": self._average,
             "trained": self._trained,
+            "used": self._behind,
+            "shapes": self._variables,
         }
         train_step = partial(steps.train_step, **network, **objective)
         after_epoch = None
@@ -118,6 +126,11 @@ class Experiment:
         """Returns the shapes of the variables, and of an input of the network."""
         image, key = self.augment.blank(1), jax.random.key(0)
         return jax.eval_shape(lambda: self.model.init(key, image)), image.shape[1:]
+
+    @property
+    def _keeps(self) -> bool:
+        """Whether what a frozen trunk computes is kept."""
+        return self.config.train.freeze != "none" and self.config.train.views > 0
 
     @property
     def _average(self) -> float:
@@ -244,7 +257,7 @@ class Experiment:
         Raises:
           cache.Stopped: the user does.
         """
-        if self.model.cut and self.config.train.views:
+        if self._behind is not None:
             self._features = trunk.keep(
                 self.config,
                 self.data,
@@ -252,9 +265,24 @@ class Experiment:
                 self.augment,
                 self.replicas,
                 state.variables,
+                self._behind,
                 train,
                 stopped,
             )
+
+    def without_trunk(self, state: TrainState) -> TrainState:
+        """Returns a state without the weights that no step uses, of a trunk whose output is kept.
+
+        The other operations take whole states, and `train_step` those that this one returns.
+        """
+        return state.map_variables(partial(freezing.leave_out, self._behind))
+
+    def with_trunk(self, state: TrainState, other: TrainState) -> TrainState:
+        """Returns a state on the host with the weights of another that `without_trunk` left out."""
+        if self._behind is None:
+            return state
+        both = {"params": other.params, "batch_stats": other.batch_stats}
+        return state.map_variables(partial(freezing.fill, with_=both))
 
     def fit(self, state: TrainState) -> TrainState:
         """Has the shallow method of a `fitted` experiment fit the hash layer.
@@ -308,7 +336,7 @@ class Experiment:
                 title="features of the training images",
                 workers=self.config.data.workers,
             )
-        return vectors.mean(axis=1) if self.augment.mirrored else vectors
+        return vectors.mean(axis=1) if self.augment.views > 1 else vectors
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""

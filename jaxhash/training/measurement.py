@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 
 from jaxhash.encoders import attention_maps
-from jaxhash.metrics import hamming
+from jaxhash.metrics import hamming, unseen
 from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
 from jaxhash.runs import disk, origin, provenance, workdir
@@ -29,13 +29,18 @@ def measure(experiment: Experiment, state: TrainState) -> tuple[Encoded, dict]:
 
     Returns:
       the codes, and on process 0 the numbers of `jaxhash.metrics.evaluate`, with `held_out_map`
-      where images are held out; on other processes {}.
+      where images are held out and `map_seen@seen` and the others of `jaxhash.metrics.unseen`
+      where classes are; on other processes {}.
     """
     encoded, held_out = experiment.codes(state), experiment.held_out_map(state)
     if not experiment.replicas.primary:
         return encoded, {}
     bits, map_at = experiment.config.model.bits, experiment.data.protocol.map_at
-    numbers = evaluate(encoded.queries, encoded.database, bits, map_at)
+    coded = (encoded.queries, encoded.database, bits)
+    numbers = evaluate(*coded, map_at)
+    if experiment.data.split.unseen:
+        of_kinds = unseen.by_kind(*coded, experiment.data.split.unseen, map_at)
+        numbers |= {f"map_{measure}": value for measure, value in of_kinds.items()}
     return encoded, numbers if held_out is None else numbers | {"held_out_map": held_out}
 
 
@@ -66,6 +71,7 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
     # metrics.jsonl may have been deleted, or begun after the start.
     first = next((row for row in rows if row.get("step") == 0), {})
     untrained = {name.removeprefix("eval/"): value for name, value in first.items()}
+    pool = experiment.data.pool
     results = {
         "name": config.name,
         "dataset": config.data.name,
@@ -74,6 +80,8 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
         "bits": config.model.bits,
         "seed": config.seed,
         "split_seed": config.data.split_seed,
+        "unseen_classes": [pool.class_names[label] for label in experiment.data.split.unseen]
+        or None,
         "weights": config.model.weights,
         "db_codes": encoded.db_codes,
         "encode_milliseconds_per_image": encoded.milliseconds,

@@ -1,6 +1,6 @@
 """The state of training: all that is needed to continue a run at its next step."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import jax
@@ -56,6 +56,10 @@ class TrainState(struct.PyTreeNode):
         """Returns the state with other initial variables."""
         return self.replace(**variables)
 
+    def map_variables(self, change: Callable[[dict], dict]) -> Self:
+        """Returns the state with each {"params", "batch_stats"} that it holds changed."""
+        return self.replace(**change({"params": self.params, "batch_stats": self.batch_stats}))
+
     def averaged(self, decay: float) -> Self:
         """Returns the state itself, which has no average."""
         del decay
@@ -92,6 +96,10 @@ class AveragedState(TrainState):
     def with_variables(self, variables: dict) -> Self:
         """Returns the state with other initial variables."""
         return self.replace(**variables, average=variables)
+
+    def map_variables(self, change: Callable[[dict], dict]) -> Self:
+        """Returns the state with its variables, and their average, changed."""
+        return super().map_variables(change).replace(average=change(self.average))
 
     def averaged(self, decay: float) -> Self:
         """Returns the state with its variables added to the average, once after each step."""

@@ -1,5 +1,6 @@
 """The steps of one replica, pure functions; `jaxhash.distributed.devices` maps them."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -76,6 +77,8 @@ def train_step(
     seed: int,
     average: float = 0.0,
     trained: Any = None,
+    used: Any = None,
+    shapes: Any = None,
 ) -> tuple[TrainState, dict[str, jax.Array]]:
     """Takes one step of the optimizer.
 
@@ -88,6 +91,9 @@ def train_step(
       average: decay of the average of the weights.
       trained: which weights and running statistics change, {"params", "batch_stats"} of bool; see
         `jaxhash.models.freezing`. None: all.
+      used: which ones the step needs, in the same form: not those of a trunk whose output is kept.
+        The state has none of the others, and a step does not pass them on. None: all.
+      shapes: of all weights and running statistics, where `used` is given.
 
     Rows are this replica's images, columns those of all replicas, so the loss is that of the global
     batch whatever the number of devices. The gradient of its mean over replicas is the mean of the
@@ -98,6 +104,8 @@ def train_step(
       the next state, the same on every replica, and scalars averaged over the replicas: `loss`,
       `gradient_norm`, and what the loss reports.
     """
+    if used is not None:  # the compiler leaves out what depends on the zeros
+        state = state.map_variables(partial(freezing.fill, with_=shapes))
     batch = batch.by_views(loss.views)
     augment_key, dropout_key = jax.random.split(keys.of_step(seed, state.step))
     kept = None
@@ -147,7 +155,8 @@ def train_step(
         opt_state=opt_state,
         loss_state=loss_state,
     )
-    return state.averaged(average), metrics
+    state = state.averaged(average)
+    return state.map_variables(partial(freezing.leave_out, used)), metrics
 
 
 def after_epoch(state: TrainState, *, loss: HashLoss) -> TrainState:

@@ -16,7 +16,6 @@ from jaxhash.data.features import cache, identity
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders.batches import encode
 from jaxhash.encoders.steps import trunk_step, view_step
-from jaxhash.models import freezing
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training import keys
 
@@ -25,7 +24,7 @@ class Features(NamedTuple):
     """What a trunk keeps of the images of a run.
 
     positions: [n] of images in the data set, ascending. plain: float16 [n ...] of these, without
-    augmentation; with `data.mirrored`, [n 2 ...]. train: [t] positions of the training images.
+    augmentation; with v `Augment.views`, [n v ...]. train: [t] positions of the training images.
     augmented: float16 [v t ...], v views of these, row view * t + image; or None where training
     takes the plain ones.
     """
@@ -70,6 +69,7 @@ def keep(
     augment: Augment,
     replicas: Replicas,
     variables: dict,
+    behind: Any,
     train: bool,
     stopped: Callable[[], bool],
 ) -> Features:
@@ -83,6 +83,7 @@ def keep(
       config: of the run.
       data, model, augment, replicas: built from it; `model.cut` is not "".
       variables: of the model, on the host.
+      behind: which of these are of layers behind the cut, a tree of bool.
       train: whether the augmented views, which training alone takes, are needed.
       stopped: whether the user wants the run to end; see `cache.obtain`.
 
@@ -101,7 +102,7 @@ def keep(
     kept = program.out_info.shape[1:]
     key = {
         "program": hashlib.sha256(program.as_text().encode()).hexdigest(),
-        "weights": _digest(model, variables, augment.blank(1).shape[1:]),
+        "weights": _digest(variables, behind),
     }
     title = f"{config.data.name}, {config.model.backbone.name} frozen to {model.cut}"
     encoded = partial(
@@ -115,7 +116,7 @@ def keep(
     plain_step = replicas.map(partial(trunk_step, **network))
 
     def plain(start: int, stop: int) -> np.ndarray:
-        images = loader.select(pool.pixels, positions[start:stop])
+        images = loader.take(pool.pixels, positions[start:stop], None)
         return encoded(step=plain_step, pixels=images)
 
     own: dict[str, Any] = {"images": identity.of_images(pool, positions)}
@@ -128,7 +129,7 @@ def keep(
 
     def augmented(start: int, stop: int) -> np.ndarray:
         numbers = np.arange(start, stop)
-        images = loader.select(pool.pixels, split.train[numbers % count])
+        images = loader.take(pool.pixels, split.train[numbers % count], None)
         return encoded(step=view, pixels=images, numbers=numbers)
 
     drawn = [config.seed, augment.pad, augment.flip]
@@ -136,16 +137,15 @@ def keep(
         drawn += [augment.zoom, augment.jitter]
     own = {"images": identity.of_images(pool, split.train), "augmentation": drawn}
     title += f", {views} views of training images, seed {config.seed}"
-    one = kept[1:] if augment.mirrored else kept
+    one = kept[1:] if augment.views > 1 else kept
     kept_views = obtain(title, key | own, (views * count, *one), augmented)
     return Features(positions, values, split.train, kept_views)
 
 
-def _digest(model: HashModel, variables: dict, image: tuple[int, ...]) -> str:
+def _digest(variables: dict, behind: Any) -> str:
     """Computes a digest of the weights before the cut."""
-    trained = freezing.trained(model.clone(frozen=frozenset()), variables, image)
     digest = hashlib.sha256()
-    for leaf, changes in zip(jax.tree.leaves(variables), jax.tree.leaves(trained), strict=True):
-        if not changes:
+    for leaf, is_behind in zip(jax.tree.leaves(variables), jax.tree.leaves(behind), strict=True):
+        if not is_behind:
             digest.update(np.ascontiguousarray(leaf).tobytes())
     return digest.hexdigest()

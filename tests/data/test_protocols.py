@@ -39,9 +39,32 @@ def test_counts_classes_and_disjointness(dataset, name):
         assert len(set(group)) == len(group)
     assert not set(split.query) & (set(split.train) | set(split.database))
     assert set(split.train) <= set(split.database) or not set(split.train) & set(split.database)
-    for group in (split.query, split.train):
+    seen = np.setdiff1d(np.arange(10), split.unseen)
+    assert len(split.unseen) == protocol.unseen
+    for group, classes in ((split.query, np.arange(10)), (split.train, seen)):
         counts = labels[group].sum(axis=0)
-        assert (counts == len(group) // 10).all()
+        assert (counts[classes] == len(group) // len(classes)).all()
+        assert counts.sum() == len(group)
+
+
+def test_unseen_classes_are_asked_for_and_searched_but_not_trained_on():
+    labels, parts, ids = pool("cifar10")
+    last, drawn, other = (
+        protocols.split(datasets.protocol("cifar10", name), labels, parts, ids, seed)
+        for name, seed in (
+            ("cifar10_unseen", 3),
+            ("cifar10_unseen_drawn", 3),
+            ("cifar10_unseen_drawn", 4),
+        )
+    )
+    assert last.unseen == (8, 9) and "2 classes not trained on" in str(last)
+    assert drawn.unseen != other.unseen
+    for split in (last, drawn):
+        assert not labels[split.train][:, split.unseen].any()
+        assert (labels[split.database].sum(axis=0) == 5_000).all()
+        assert (labels[split.query].sum(axis=0) == 1_000).all()
+        held = protocols.hold_out(split, 100, ids, seed=0)
+        assert held.unseen == split.unseen and not labels[held.held_out][:, split.unseen].any()
 
 
 def test_the_two_cifar_databases_differ_by_the_training_images():

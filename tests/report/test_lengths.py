@@ -56,6 +56,22 @@ def test_the_csv_has_a_line_for_each_cell():
     assert abs(float(third["deviation"]) - 0.08**0.5) < 1e-9
 
 
+def test_classes_that_were_not_trained_on_have_a_table_for_each_measure():
+    kinds = {"map_seen@seen": 0.9, "map_seen@all": 0.8, "map_unseen@unseen": 0.7}
+    where = {"protocol": "cifar10_unseen", "map_at": 1000, "map_unseen@all": 0.25}
+    tables = lengths.tables([run("dpsh-frozen", 16, 0, 0.75, **kinds, **where)])
+    assert [table.metric for table in tables] == [
+        "mAP@1000",
+        "mAP@1000 by hits",
+        "mAP@1000, seen@seen",
+        "mAP@1000, seen@all",
+        "mAP@1000, unseen@unseen",
+        "mAP@1000, unseen@all",
+    ]
+    assert tables[-1].rows["dpsh-frozen"][16].values == [0.25]
+    assert "divided by min(1000, relevant items)" in tables[-1].markdown()
+
+
 def test_there_is_a_table_for_each_data_set_protocol_and_metric():
     found = [
         run("dhida", 16, 0, 0.5),

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxhash.data import loader
 from jaxhash.data.features import cache
@@ -95,8 +96,26 @@ def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(confi
     assert (from_pixels != np.unpackbits(kept, axis=1)).mean() < 0.005
 
 
-def test_mirrored_encoding_averages_the_outputs_of_an_image_and_its_mirror(config, tmp_path):
-    config.data.update(flip=True, mirrored=True)
+def middle(images, area):
+    """Enlarges the square in the middle of images in memory, by Pillow's affine transform."""
+    size = images.shape[1]
+    side = size * area**0.5
+    start = (size - side) / 2
+    whole = (size, size), Image.Transform.AFFINE, (side / size, 0, start, 0, side / size, start)
+    cut = [
+        Image.fromarray(image.squeeze().astype(np.float32)).transform(
+            *whole, resample=Image.Resampling.BILINEAR
+        )
+        for image in images
+    ]
+    return np.stack([np.asarray(image) for image in cut])[..., None]
+
+
+@pytest.mark.parametrize(
+    "views", [{"mirrored": True}, {"central": 0.7}, {"mirrored": True, "central": 0.5}]
+)
+def test_encoding_averages_the_outputs_of_the_views_of_an_image(config, tmp_path, views):
+    config.data.update(flip=True, **views)
 
     def bits_of(codes):
         return np.unpackbits(codes, axis=1, count=config.model.bits)
@@ -105,24 +124,36 @@ def test_mirrored_encoding_averages_the_outputs_of_an_image_and_its_mirror(confi
     encoder = Encoder.from_checkpoint(tmp_path / "run")
     experiment = Experiment(config)
     pixels = experiment.data.pool.pixels[experiment.data.split.query][:50]
-    both = [
-        encoder.model.apply(encoder.variables, encoder.augment.for_encoding(jnp.asarray(images))).u
-        for images in (pixels, pixels[:, :, ::-1])
-    ]
-    u = np.asarray(both[0] + both[1]) / 2
+    shown = [pixels.astype(np.float32)]
+    if "central" in views:
+        shown.append(middle(pixels, views["central"]))
+    if "mirrored" in views:
+        shown += [images[:, :, ::-1] for images in shown]
+
+    def u_of(images):
+        return encoder.model.apply(
+            encoder.variables, encoder.augment.for_encoding(jnp.asarray(images))
+        ).u
+
+    u = np.mean([u_of(images) for images in shown], axis=0)
     clear = np.abs(u) > 1e-3 * np.abs(u).max()
+    assert clear.mean() > 0.95
     from_pixels = bits_of(compiled(encoder, 50)(pixels))
     np.testing.assert_array_equal(from_pixels[clear], (u >= 0)[clear])
-    assert (from_pixels != (both[0] >= 0)).any()  # an image alone has other bits
-    mirrored = bits_of(compiled(encoder, 50)(pixels[:, :, ::-1]))
-    np.testing.assert_array_equal(mirrored[clear], from_pixels[clear])
+    assert (from_pixels != (u_of(pixels) >= 0)).any()  # an image alone has other bits
+    if "mirrored" in views:
+        mirrored = bits_of(compiled(encoder, 50)(pixels[:, :, ::-1]))
+        np.testing.assert_array_equal(mirrored[clear], from_pixels[clear])
     experiment.keep_features(state_of(config, tmp_path / "run"), train=True)
     state = experiment.replicas.replicate(state_of(config, tmp_path / "run"))
     kept = bits_of(experiment.codes(state).queries.codes[:50])
     assert (from_pixels != kept).mean() < 0.005
-    plain = encoder._replace(augment=encoder.augment._replace(mirrored=False))
-    assert plain.identity() != encoder.identity()
-    config.data.flip = False
+    others = encoder.augment._replace(mirrored=False, central=1.0)
+    assert encoder._replace(augment=others).identity() != encoder.identity()
+
+
+def test_mirrored_encoding_needs_mirrored_training(config):
+    config.data.update(flip=False, mirrored=True)
     with pytest.raises(UserError, match=r"data.mirrored=True: the network must have .* data.flip"):
         Experiment(config)
 

@@ -1,0 +1,52 @@
+"""mAP of classes that were trained on, and of classes that were not, each among its kind and all."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxhash.metrics.evaluate import mean_average_precision
+from jaxhash.metrics.hamming import Coded
+
+MEASURES = ("seen@seen", "seen@all", "unseen@unseen", "unseen@all")
+
+
+def by_kind(
+    queries: Coded, database: Coded, bits: int, unseen: Sequence[int], map_at: int | None = None
+) -> dict[str, float]:
+    """Computes mAP of the queries of either kind, in the database of their kind and in the whole.
+
+    The four measures are those of github.com/aassxun/DSH_Analysis, an empirical study of training
+    paradigms for deep supervised hashing. An image is of an unseen class if it has a label of one.
+
+    Args:
+      queries, database: codes and labels.
+      bits: k.
+      unseen: columns of the labels of the classes that were not trained on.
+      map_at: k of mAP@k, which is divided by min(k, relevant items); None ranks the whole database.
+
+    Returns:
+      `"seen@seen"`: queries of seen classes in the database images of seen classes; `"seen@all"`:
+      the same in the whole database; `"unseen@unseen"` and `"unseen@all"` likewise.
+
+    Raises:
+      UserError: invalid codes, labels, `bits` or `map_at`.
+
+    >>> codes = Coded(np.array([[0], [255]], np.uint8), np.eye(2, dtype=np.uint8))
+    >>> by_kind(codes, codes, bits=8, unseen=[1])["unseen@all"]
+    1.0
+    """
+    found = {}
+    for kind, wanted in (("seen", False), ("unseen", True)):
+        asking = _of_kind(queries, unseen, wanted)
+        for scope, searched in (
+            (kind, _of_kind(database, unseen, wanted)),
+            ("all", database),
+        ):
+            found[f"{kind}@{scope}"] = mean_average_precision(asking, searched, bits, map_at)
+    return found
+
+
+def _of_kind(coded: Coded, unseen: Sequence[int], wanted: bool) -> Coded:
+    labels = np.asarray(coded.labels)
+    chosen = (labels[:, list(unseen)] > 0).any(axis=1) == wanted
+    return Coded(np.asarray(coded.codes)[chosen], labels[chosen])
