@@ -15,4 +15,4 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "cibhash", datasets.defaults, head="hidden")
+    return configs.baseline(arg, "cibhash", datasets.defaults, head="hidden", augmented=True)

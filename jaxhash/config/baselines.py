@@ -62,6 +62,7 @@ def baseline(
     *,
     head: str = "linear",
     norm: bool = False,
+    augmented: bool = False,
     name: str | None = None,
     paper: dict[str, Any] | None = None,
     **head_options: Any,
@@ -91,6 +92,8 @@ def baseline(
       data: the settings that a data set needs, `jaxhash.data.datasets.defaults`.
       head: a file of jaxhash/models/heads.
       norm: whether the outputs of the hash layer are normalised over the batch.
+      augmented: whether scale=frozen has eight augmented views of each training image, for an
+        objective that compares views.
       name: of the method, where it is not that of its loss.
       paper: `optim` and `train` of scale=paper, where they are not RMSProp 1e-5, batches of 128 and
         150 epochs, with which the best known public implementation runs most methods.
@@ -129,11 +132,14 @@ def baseline(
         config.name = f"{name}-frozen"
         config.train.update(total_epochs=30.0)
         config.checkpoint.every_epochs = 10.0
-        _as_fixed_features(config)
+        _as_fixed_features(config, augmented)
     return config
 
 
-def _as_fixed_features(config: ConfigDict) -> None:
-    """Holds the whole backbone still, and gives each image one vector of features."""
-    config.data.update(flip=False, zoom=1.0, jitter=0.0, mirrored=False, central=1.0)
-    config.train.update(freeze="all", views=1)
+def _as_fixed_features(config: ConfigDict, augmented: bool = False) -> None:
+    """Holds the whole backbone still, and encodes each image by one vector of features."""
+    config.train.freeze = "all"
+    config.data.update(mirrored=False, central=1.0)
+    if not augmented:
+        config.data.update(flip=False, zoom=1.0, jitter=0.0)
+        config.train.views = 1
