@@ -1,4 +1,4 @@
-"""mAP of classes that were trained on, and of classes that were not, each among its kind and all."""
+"""mAP of queries of classes that were trained on, and of classes that were not."""
 
 from collections.abc import Sequence
 

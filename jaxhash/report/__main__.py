@@ -3,8 +3,9 @@
   python -m jaxhash.report runs/a runs/b
   python -m jaxhash.report results/*.json --out=all.html
 
-The main table is written in Markdown too, under the same name with .md. The page needs no other
-file, no network and no script: send it, or put it on any web server.
+The main tables are written in Markdown too, under the same name with .md, and the mAP of every
+system, length and seed with the settings that differ, with .csv. The page needs no other file and
+no network: send it, or put it on any web server.
 """
 
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from jaxhash.cli import command_line
 from jaxhash.errors import UserError
-from jaxhash.report import page
+from jaxhash.report import grids, page, systems
 from jaxhash.runs import results, workdir
 
 
@@ -33,22 +34,32 @@ def main(argv: list[str]) -> None:
         metavar="PAGE.html",
         help="path of the page (%(default)s); replaced if it exists",
     )
+    parser.add_argument(
+        "--pictures",
+        action="store_true",
+        help=f"show the pictures of more than {page.MANY} runs too; fewer are always shown",
+    )
     arguments = parser.parse_args(argv)
     if not arguments.runs:
         parser.error("no run given; name workdirs or results.json files")
     out = arguments.out.expanduser()
-    targets = out, out.with_suffix(".md")
+    targets = out, out.with_suffix(".md"), out.with_suffix(".csv")
     if out.suffix not in (".html", ".htm"):
         raise UserError(f"--out={out}: expected a name that ends in .html")
     for target in targets:
         _check(target)
     found = results.read(arguments.runs)
-    for target, text in zip(targets, (page.html(found), page.markdown(found)), strict=True):
+    texts = (
+        page.html(found, arguments.pictures),
+        page.markdown(found),
+        grids.csv_text(systems.sort(found)),
+    )
+    for target, text in zip(targets, texts, strict=True):
         try:
             workdir.write(target, text)
         except OSError as error:
             raise UserError(f"--out={out}: {target}: {error.strerror}") from None
-    print(f"see {targets[0]}, and {targets[1]} for its main table")
+    print(f"see {targets[0]}, {targets[1]} for its main tables, {targets[2]} for every number")
 
 
 def _check(target: Path) -> None:

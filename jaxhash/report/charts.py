@@ -10,6 +10,7 @@ from jaxhash.report import svg
 
 WIDTH, HEIGHT = 400, 290
 LEFT, RIGHT, TOP, BOTTOM = 42, 380, 28, 250
+MANY = 20  # lines, above which their points are not shown
 
 
 class Axis(NamedTuple):
@@ -62,9 +63,15 @@ class Line(NamedTuple):
 
 
 def chart(
-    title: str, x: Axis, y: Axis, lines: Sequence[Line], guide: float | None = None
+    title: str,
+    x: Axis,
+    y: Axis,
+    lines: Sequence[Line],
+    guide: float | None = None,
 ) -> Markup:
     """Draws lines in a frame; pointing at one shows its name, and dims the others.
+
+    Of more than `MANY` lines the points have no numbers to be shown, which would be most of a page.
 
     Args:
       title: for screen readers.
@@ -73,7 +80,8 @@ def chart(
       lines: in the order of drawing.
       guide: y of a thin horizontal line.
     """
-    words = "; ".join(_in_words(line) for line in lines)
+    many = len(lines) > MANY
+    words = f"{len(lines)} lines" if many else "; ".join(_in_words(line) for line in lines)
     drawing = svg.root("chart", WIDTH, HEIGHT, f"{title}: {y.title} against {x.title}. {words}")
 
     def place(point: tuple[float, float]) -> tuple[float, float]:
@@ -103,6 +111,8 @@ def chart(
             path = "M" + "L".join(f"{right:.1f} {up:.1f}" for right, up in places)
             svg.add(group, "path", "hit", d=path)
             svg.curve(group, line.style, path)
+        if many and line.kind == "line":
+            continue
         for point, (right, up) in zip(line.points, places, strict=True):
             words = f"{line.label}\n{x.title}: {point[0]:.4g}\n{y.title}: {point[1]:.4g}"
             if line.kind == "landmark":

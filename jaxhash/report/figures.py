@@ -15,6 +15,7 @@ from jaxhash.runs.schema import number
 
 SHOWN_POINTS = 150
 RETURNED = 10  # the least N of P@N in a figure
+MANY_RUNS = 20
 
 
 class Figure(NamedTuple):
@@ -27,6 +28,11 @@ class Figure(NamedTuple):
 def lengths(systems: Sequence[System]) -> list[int]:
     """Lists the lengths of the codes of all runs, shortest first."""
     return sorted({run.results["bits"] for system in systems for run in system.runs})
+
+
+def thins(systems: Sequence[System]) -> bool:
+    """Says whether there are so many runs that one line is drawn for all seeds of a system."""
+    return sum(len(system.runs) for system in systems) > MANY_RUNS
 
 
 def against_bits(systems: Sequence[System]) -> list[Figure]:
@@ -114,11 +120,12 @@ def training(systems: Sequence[System]) -> list[Figure]:
 def _lines(
     systems: Sequence[System], points: Callable[[Run], list], bits: int | None = None
 ) -> list[Line]:
-    """Makes a line for each run, in the style of its system."""
+    """Makes a line for each run, in the style of its system; of many, for each first seed."""
     several = len(lengths(systems)) > 1 and bits is None
+    thinned = thins(systems)
     lines = []
     for system in systems:
-        for run in system.runs:
+        for run in [same[0] for same in system.by_bits().values()] if thinned else system.runs:
             length, seed = run.results["bits"], run.results["seed"]
             if bits in (None, length):
                 label = f"{system.label}{f', {length} bits' if several else ''}, seed {seed}"

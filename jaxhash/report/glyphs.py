@@ -29,11 +29,12 @@ def bars(shares: Sequence[float], style: int) -> Markup:
     drawing = svg.root("bars", width, BARS_HEIGHT, words)
     group = svg.series(drawing, style)
     svg.line(group, "axis", 0, middle, width, middle)
+    path = ""
     for bit, share in enumerate(shares):
         above = middle - max(0, share - 0.5) * BARS_HEIGHT
         height = max(abs(share - 0.5) * BARS_HEIGHT, 0.5)
-        box = {"x": step * bit, "y": above, "width": step - 1, "height": height}
-        svg.add(group, "rect", "bar", f"bit {bit + 1}: {share:.3f} ones", **box)
+        path += f"M{step * bit} {above:.1f}h{step - 1}v{height:.1f}h{1 - step}z"
+    svg.add(group, "path", "bar", d=path)
     return svg.markup(drawing)
 
 

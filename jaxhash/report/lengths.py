@@ -3,8 +3,8 @@
 There is one table for each data set, protocol and metric: a protocol that ranks to the first k has
 one of mAP@k divided by min(k, relevant items), ties averaged, and one divided by hits, as published
 code does. A protocol that leaves classes out of training has one for each of the measures of
-`jaxhash.metrics.unseen`. A cell has the mean over seeds, the standard deviation of a sample, and in brackets the
-mAP that the method's paper reports of the same.
+`jaxhash.metrics.unseen`. A cell has the mean over seeds, the standard deviation of a sample, and in
+brackets the mAP that the method's paper reports of the same.
 """
 
 import csv

@@ -1,19 +1,22 @@
-"""The page of a report: one HTML file that needs no other file and no script."""
+"""The page of a report: one HTML file that needs no other file, and reads without its script."""
 
 import base64
+import hashlib
 import io
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+from markupsafe import Markup
 from PIL import Image
 
 from jaxhash.errors import UserError
-from jaxhash.report import figures, glyphs, papers, summary, systems, table
+from jaxhash.report import figures, glyphs, grids, papers, summary, systems, table
 from jaxhash.runs.results import AGAIN, Run
 
-MANY = 20  # rows, above which a table with a row for each run is folded
+MANY = figures.MANY_RUNS  # above which long tables are folded, and pictures left out
+TEMPLATES = Path(__file__).parent / "templates"
 TITLE = "Deep hashing runs, side by side"
 SAYS = {
     "retrieval.png": (
@@ -37,20 +40,30 @@ class Picture(NamedTuple):
     height: int
 
 
-def html(runs: list[Run]) -> str:
+def html(runs: list[Run], pictures: bool = False) -> str:
     """Writes runs as one HTML page.
+
+    Args:
+      runs: in the order of their rows.
+      pictures: whether the page has the pictures of more than `MANY` runs too, which are most of
+        its size.
 
     Raises:
       UserError: a picture of a run is damaged.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = environment.get_template("page.html").render(**_content(runs))
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    text = environment.get_template("page.html").render(
+        **_content(runs, pictures or len(runs) <= MANY),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
     return text.encode("utf-8", "replace").decode("utf-8")  # JSON can hold half a character
 
 
@@ -58,7 +71,10 @@ def markdown(runs: list[Run]) -> str:
     """Writes the main tables of runs as Markdown."""
     found = systems.sort(runs)
     parts = [f"# {TITLE}", *map(table.plain, remarks(runs))]
-    for shown in filter(None, (summary.over_seeds(found), summary.every_run(found))):
+    every_run = summary.every_run(found) if len(runs) <= MANY else None
+    for shown in filter(
+        None, (*grids.by_length(runs), grids.varied(found), summary.over_seeds(found), every_run)
+    ):
         parts += [f"## {shown.caption}", shown.markdown()]
     parts.append(f"mAP is in expectation over items at equal distance. {landmark(runs)}".strip())
     if any(run.results.get("map_at") for run in runs):
@@ -111,8 +127,9 @@ def remarks(runs: list[Run]) -> list[str]:
     return said
 
 
-def _content(runs: list[Run]) -> dict[str, Any]:
-    found = systems.sort(runs)
+def _content(runs: list[Run], pictures: bool) -> dict[str, Any]:
+    found, many = systems.sort(runs), len(runs) > MANY
+    drawn = [run for run in runs if run.pictures]
     return {
         "title": TITLE,
         "many": MANY,
@@ -126,6 +143,9 @@ def _content(runs: list[Run]) -> dict[str, Any]:
             "seeds": len({run.results["seed"] for run in runs}),
             "data": ", ".join(sorted({run.results["dataset"] for run in runs})),
         },
+        "by_length": grids.by_length(runs),
+        "varied": grids.varied(found),
+        "thinned": figures.thins(found),
         "legend": [(glyphs.swatch(system.style), system.label) for system in found],
         "landmarks": glyphs.swatch(len(found), landmark=True) if _diamonds(found) else "",
         "every_run": summary.every_run(found),
@@ -133,17 +153,20 @@ def _content(runs: list[Run]) -> dict[str, Any]:
         "curves": figures.against_bits(found) + figures.curves(found),
         "balance_figures": figures.balance(found),
         "balance": summary.balance(found),
-        "ratios": summary.ratios(runs),
+        "ratios": None if many else summary.ratios(runs),
         "pictures": {
-            run.label: [_picture(run, name) for name in run.pictures]
-            for run in runs
-            if run.pictures
+            run.label: [_picture(run, name) for name in run.pictures] for run in drawn if pictures
         },
+        "no_pictures": f"Those of {len(drawn)} runs are left out; --pictures puts them in."
+        if drawn
+        else "None of these runs came with pictures: they lie in workdirs, not in a results.json.",
         "training": figures.training(found),
         "speed": summary.speed(runs),
         "provenance": summary.provenance(runs),
-        "differences": summary.differences(runs),
-        "configs": {run.label: json.dumps(run.results["config"], indent=2) for run in runs},
+        "differences": summary.between_systems(found) if many else summary.differences(runs),
+        "configs": {}
+        if many
+        else {run.label: json.dumps(run.results["config"], indent=2) for run in runs},
     }
 
 

@@ -140,7 +140,9 @@ def _cell(
     left, top = middle - across / 2, bottom - up
     place = (left, left + across, bottom, top)
     axes.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255, extent=place)
-    axes.add_patch(Rectangle((left, top), across, up, fill=False, lw=width, capstyle="butt", **frame))
+    axes.add_patch(
+        Rectangle((left, top), across, up, fill=False, lw=width, capstyle="butt", **frame)
+    )
     axes.text(middle, top - 0.05, caption, fontsize=7, ha="center", va="bottom")
 
 

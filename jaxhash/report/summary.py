@@ -17,11 +17,18 @@ PAPER = "its paper's mAP, at its own scale"
 
 
 class Cell(NamedTuple):
-    """A cell of a table: text, a smaller note after it, and a drawing before it."""
+    """A cell of a table.
+
+    text: what it says. note: smaller, after it. picture: before it. system: number of the system
+    that the row is of, in the row's first cell. kind: how it stands out: h0 to h9 by its height
+    among others, and best.
+    """
 
     text: str
     note: str = ""
     picture: Markup = Markup("")
+    system: int | None = None
+    kind: str = ""
 
 
 class Table(NamedTuple):
@@ -53,7 +60,7 @@ def every_run(found: Sequence[System]) -> Table:
             at = f" at {numbers['map_at']}" if numbers.get("map_at") else ""
             rows.append(
                 [
-                    Cell(run.label, picture=glyphs.swatch(system.style)),
+                    Cell(run.label, "", glyphs.swatch(system.style), system.style),
                     Cell(table.four(numbers["map"]) + at, _interval(ends)),
                     Cell("", picture=gauge),
                     *(Cell(table.four(table.by_hits(numbers))) for _ in hits),
@@ -90,9 +97,8 @@ def over_seeds(found: Sequence[System]) -> Table | None:
             landmark = papers.find(first)
             paper = landmark.text() if landmark else ""
             texts = (str(bits), *spreads, seeds, paper, first["protocol"], codes, steps)
-            rows.append(
-                [Cell(system.label, picture=glyphs.swatch(system.style)), *map(Cell, texts)]
-            )
+            first_cell = Cell(system.label, "", glyphs.swatch(system.style), system.style)
+            rows.append([first_cell, *map(Cell, texts)])
     return Table("Mean and deviation over seeds", (*titles, "steps"), rows)
 
 
@@ -111,7 +117,7 @@ def balance(found: Sequence[System]) -> Table:
             )
             texts = [f"{ratio:.2f}" for ratio in shown]
             texts.append("" if used is None else f"{used:,}")
-            rows.append([Cell(run.label), picture, *map(Cell, texts)])
+            rows.append([Cell(run.label, system=system.style), picture, *map(Cell, texts)])
     return Table("How evenly the bits are used", (*titles, "distinct codes in the database"), rows)
 
 
@@ -158,12 +164,21 @@ def provenance(runs: Sequence[Run]) -> Table:
 def differences(runs: Sequence[Run]) -> Table | None:
     """Lists the settings in use that differ between runs; None where none does."""
     flat = [configs.in_use(configs.flatten(run.results["config"])) for run in runs]
+    return _differences(flat, [run.label for run in runs])
+
+
+def between_systems(found: Sequence[System]) -> Table | None:
+    """Lists the settings in use that differ between systems; None where none does."""
+    flat = [table.settings(system.runs[0].results) for system in found]
+    return _differences(flat, [system.label for system in found])
+
+
+def _differences(flat: Sequence[dict[str, Any]], labels: Sequence[str]) -> Table | None:
     rows = [
         [Cell(name), *(Cell(_value(config, name)) for config in flat)]
         for name in systems.differing(flat)
     ]
-    titles = ("setting", *(run.label for run in runs))
-    return Table("What differs between the configs", titles, rows) if rows else None
+    return Table("What differs between the configs", ("setting", *labels), rows) if rows else None
 
 
 def _value(config: dict[str, Any], name: str) -> str:

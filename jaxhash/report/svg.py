@@ -64,7 +64,7 @@ def text(parent: Element, kind: str, x: float, y: float, words: str, anchor: str
 
 def series(parent: Element, style: int, words: str | None = None) -> Element:
     """Starts a group in the colour of a style, which is highlighted as a whole."""
-    return add(parent, "g", f"series c{style % COLOURS}", words)
+    return add(parent, "g", f"series c{style % COLOURS}", words, **{"data-system": style})
 
 
 def markup(drawing: Element) -> Markup:

@@ -74,6 +74,32 @@ def test_pointing_at_a_line_dims_the_others(browser, address):
     tab.close()
 
 
+def test_tables_are_sorted_and_filtered_and_a_system_is_set_against_the_others(browser, address):
+    tab = browser.new_page()
+    tab.goto(address)
+    every = tab.locator("table.sorts").filter(has_text="Every run")
+    title = every.locator("thead button").nth(1)
+    column = "rows => rows.map(row => parseFloat(row.cells[1].textContent))"
+    for order in ("descending", "ascending"):
+        title.click()
+        shown = every.locator("tbody tr").evaluate_all(column)
+        assert shown == sorted(shown, reverse=order == "descending") and len(set(shown)) > 5
+        assert every.locator("thead th").nth(1).get_attribute("aria-sort") == order
+    tab.get_by_label("filter the rows of: Every run").fill("cifar10_54k small-48 dah")
+    seen = every.locator("tbody tr:visible").evaluate_all("rows => rows.map(r => r.textContent)")
+    assert len(seen) == 2 and all("dah-none-small" in text for text in seen)
+    button = tab.locator(".legend button").first
+    button.click()
+    opacity = "node => getComputedStyle(node).opacity"
+    series = tab.locator("svg.chart").first.locator(".series")
+    tab.wait_for_timeout(300)
+    assert series.first.evaluate(opacity) == "1" and float(series.last.evaluate(opacity)) < 0.2
+    button.click()
+    tab.wait_for_timeout(300)
+    assert series.last.evaluate(opacity) == "1"
+    tab.close()
+
+
 def contrast(one: str, other: str) -> float:
     def light(colour: str) -> float:
         parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]

@@ -94,8 +94,8 @@ def test_what_a_paper_does_not_say_is_said():
 @pytest.mark.parametrize("source", papers.SOURCES, ids=lambda source: source.where[:16])
 def test_a_source_is_of_a_data_set_a_protocol_and_a_config_that_there_are(source):
     known = datasets.describe(source.dataset).protocols
-    for protocol in source.protocols or known:
-        assert known[protocol].map_at == source.at
+    assert all(known[protocol].map_at == source.at for protocol in source.protocols)
+    assert any(protocol.map_at == source.at for protocol in known.values())
     for name in source.figures:
         config, _, row = name.partition("-")
         path = ROOT / "configs" / f"{config}.py"

@@ -1,5 +1,9 @@
 """The report's command: what it writes, what it leaves alone, what it says of bad input."""
 
+import base64
+import csv
+import hashlib
+import io
 import json
 import os
 import re
@@ -10,7 +14,7 @@ import pytest
 
 from jaxhash.errors import UserError
 from jaxhash.report import __main__ as command
-from jaxhash.report import page, seeds, sizes, summary, systems, table
+from jaxhash.report import grids, page, seeds, sizes, summary, systems, table
 from jaxhash.runs import results
 from tests import plugins
 from tests.report import fakes
@@ -52,7 +56,7 @@ class Outline(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "title"):
+        if self.open and self.open[-1] not in ("style", "title", "script"):
             self.text += data
 
 
@@ -62,7 +66,12 @@ def test_one_command_writes_page_and_table(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     command.main(["runs/a", "runs/b/results.json"])
     assert "report.html" in capsys.readouterr().out
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "report.md", "runs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "report.csv",
+        "report.html",
+        "report.md",
+        "runs",
+    ]
     outline = Outline((tmp_path / "report.html").read_text())
     markdown = (tmp_path / "report.md").read_text()
     for text in (outline.text, markdown):
@@ -84,7 +93,10 @@ def test_the_page_needs_nothing_else(tmp_path):
     fakes.workdir(tmp_path / "a", fakes.results())
     text = page.html(results.read([tmp_path / "a"]))
     outline = Outline(text)
-    assert "script" not in outline.tags and "iframe" not in outline.tags
+    assert outline.tags.count("script") == 1 and "iframe" not in outline.tags
+    script = text[text.index("<script>") + len("<script>") : text.index("</script>")]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src &#39;sha256-{digest}&#39;" in text or f"'sha256-{digest}'" in text
     for tag, name, value in outline.attributes:
         assert not name.startswith("on"), f"{tag} {name}"
         if name in ("src", "href", "srcset", "action", "data"):
@@ -103,14 +115,16 @@ def test_whatever_a_run_is_called_stays_text(tmp_path):
     folder = fakes.workdir(tmp_path / "<script>alert(3)<", numbers)
     found = results.read([folder]) + read(tmp_path, other)
     outline = Outline(page.html(found))
-    assert "script" not in outline.tags and outline.tags.count("img") == 2
+    assert outline.tags.count("script") == 1 and outline.tags.count("img") == 2
     assert not [name for _, name, _ in outline.attributes if name.startswith("on")]
     assert "<script>alert(1)</script>" in outline.text and "<script>alert(3)<" in outline.text
     assert "${{ 7 * 7 }}" in outline.text
     markdown = page.markdown(found)
     assert "<script" not in markdown and "<img" not in markdown and "](http" not in markdown
-    rows = [line for line in markdown.splitlines() if line.startswith("|")]
-    assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows}) == 1
+    tables = [part for part in markdown.split("\n\n") if part.startswith("|")]
+    for rows in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in rows.splitlines()}) == 1
+    assert len(tables) >= 2
 
 
 def test_seeds_are_averaged_and_nothing_else_is(tmp_path):
@@ -191,6 +205,61 @@ def test_of_many_runs_the_long_tables_are_folded(tmp_path):
     assert "Every run: " not in Outline(page.html(found)).text
     more = [run._replace(label=f"again {run.label}") for run in found]
     assert f"Every run: {2 * page.MANY} rows" in Outline(page.html(found + more)).text
+
+
+def test_a_page_of_five_hundred_runs_is_small_and_has_no_pictures_unless_asked_for(tmp_path):
+    numbers = [
+        fakes.results(f"method{method}", bits, seed, noise=0.1 + method / 150)
+        for method in range(42)
+        for bits in (16, 32, 48, 64)
+        for seed in range(3)
+    ]
+    paths = [tmp_path / f"{n['name']}-{n['bits']}-{n['seed']}.json" for n in numbers]
+    for path, one in zip(paths, numbers, strict=True):
+        path.write_text(json.dumps(one))
+    found = results.read([*paths, fakes.workdir(tmp_path / "drawn", numbers[0])])
+    text = page.html(found)
+    assert len(text) < 5_000_000
+    outline = Outline(text)
+    assert outline.tags.count("img") == 0 and "--pictures" in outline.text
+    assert outline.tags.count("tr") > 505
+    assert Outline(page.html(found, pictures=True)).tags.count("img") == 2
+
+
+def test_systems_by_length_are_in_order_and_the_best_is_marked(tmp_path):
+    values = {"a": (0.5, 0.75), "b": (0.25, 1.0), "c": (0.5, 0.25)}
+    numbers = [
+        fakes.results(name, bits, map=value)
+        for name, both in values.items()
+        for bits, value in zip((16, 32), both, strict=True)
+    ]
+    (shown,) = grids.by_length(read(tmp_path, *numbers))
+    assert [row[0].text for row in shown.rows] == ["a", "b", "c"]  # means .625, .625, .375
+    kinds = [[cell.kind for cell in row[1:]] for row in shown.rows]
+    assert kinds == [["h3 best", "h6"], ["h0", "h9 best"], ["h3 best", "h0"]]
+    assert grids.by_length(read(tmp_path, numbers[0])) == []
+
+
+def test_a_setting_that_was_varied_has_its_means(tmp_path):
+    numbers = [
+        fakes.results(seed=seed, map=value)
+        for seed, value in ((0, 0.5), (1, 0.75), (0, 0.25), (1, 0.25))
+    ]
+    for one in numbers[2:]:
+        one["config"]["optim"] = {"lr": 0.01}
+    found = systems.sort(read(tmp_path, *numbers, fakes.results("other")))
+    rows = [[cell.text for cell in row] for row in grids.varied(found).rows]
+    assert rows == [
+        ["dhida-small", "optim.lr", "0.001", "2", "0.6250 ± 0.1768"],
+        ["dhida-small", "optim.lr", "0.01", "2", "0.2500 ± 0.0000"],
+    ]
+    assert grids.varied(found[2:]) is None
+    titles, *lines = csv.reader(io.StringIO(grids.csv_text(found[:2])))
+    assert titles == ["system", "bits", "optim.lr", "map of seed 0", "map of seed 1"]
+    assert lines == [
+        ["dhida-small (lr 0.001)", "16", "0.001", "0.5", "0.75"],
+        ["dhida-small (lr 0.01)", "16", "0.01", "0.25", "0.25"],
+    ]
 
 
 def test_a_long_log_is_drawn_with_few_points(tmp_path):
