@@ -45,6 +45,16 @@ def test_every_part_is_in_the_reference(site, package):
         assert f'id="jaxhash.{package}.{name}.build"' in text
 
 
+def test_every_method_has_a_page_that_the_table_of_methods_leads_to(site):
+    table = (site / "methods" / "index.html").read_text()
+    for path in (ROOT / "configs" / "baselines").glob("*.py"):
+        page = (site / "methods" / path.stem / "index.html").read_text()
+        assert f"configs/baselines/{path.name}" in page
+        assert re.search(r'id="jaxhash\.(losses|shallow)\.\w+\.build"', page)
+        assert f'href="{path.stem}/"' in table, path.stem
+    assert "Parameters" in (site / "methods" / "dhida" / "index.html").read_text()
+
+
 def test_every_guide_can_be_reached_from_the_first_page(site):
     first = (site / "index.html").read_text()
     for page in (ROOT / "docs").glob("*.md"):

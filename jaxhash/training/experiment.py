@@ -14,20 +14,18 @@ from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 from jaxhash import data, losses, shallow
-from jaxhash.data import augment, datasets, loader, sampler
+from jaxhash.data import augment, loader, sampler
 from jaxhash.distributed import processes
 from jaxhash.distributed.devices import Replicas
 from jaxhash.encoders import attention_maps
 from jaxhash.encoders.batches import encode
-from jaxhash.encoders.exporter import check_batch_size_is_free
 from jaxhash.encoders.steps import encode_step, trunk_step
-from jaxhash.errors import UserError
 from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import backbones, freezing, hash_network, pretrained
 from jaxhash.models.hash_network import HashModel
-from jaxhash.training import initial, keys, optimizers, steps, trunk
+from jaxhash.training import checks, initial, keys, optimizers, steps, trunk
 from jaxhash.training.state import AveragedState, TrainState
 from jaxhash.training.trunk import Features
 
@@ -62,18 +60,18 @@ class Experiment:
         self.replicas.check_batch(config.train.batch_size)
         self.augment = augment.build(config.data)
         self.loss = losses.build(config.loss)
-        self._check_before_data()
+        checks.before_data(config, self.loss, self.augment, self._network(labels=2))
         with processes.primary_first():  # a data set may prepare itself
             # Images whose features are kept are read once, and then a few to be shown.
             self.data = data.build(config.data, resident=not self._keeps)
-        self._check_data()
+        checks.of_data(config, self.data, self.loss, self.augment)
         labels, batch_size = self.data.train_labels, config.train.batch_size
         self.model = self._network(labels.shape[1])
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
         self.steps_per_epoch = len(labels) // batch_size
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         self.fitted = hash_network.is_fitted(config.model)
-        self._check_length()
+        checks.length(config, self.total_steps, self.fitted)
         self._task = Task(config.model.bits, labels, config.seed, self.total_steps)
         self.extended = tuple(step for step in extended if step < self.total_steps)
         self._trained = self._behind = self._variables = None
@@ -135,81 +133,6 @@ class Experiment:
     @property
     def _average(self) -> float:
         return self.config.optim.get("average", 0.0)
-
-    def _check_before_data(self) -> None:
-        """Checks names and traces the network before data are read."""
-        config = self.config
-        datasets.protocol(config.data.name, config.data.protocol)
-        if self.augment.mirrored and not self.augment.flip:
-            raise UserError(
-                "data.mirrored=True: the network must have been trained on mirrored images; use "
-                "data.flip=True too"
-            )
-        optimizers.build(config.optim, total_steps=1)
-        if optimizers.frozen(config.optim) >= set(hash_network.PARTS):
-            raise UserError(
-                "optim.multiplier is 0 for every part of the network; expected a part that trains"
-            )
-        network = self._network(labels=2)
-        image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
-        key = jax.random.key(0)
-        outputs, variables = jax.eval_shape(lambda: network.init_with_output(key, image))
-        check_batch_size_is_free(network, variables, image.shape[1:])
-        if self.loss.needs_logits and outputs.logits is None:
-            raise UserError(
-                f"loss.name={config.loss.name} needs a classifier, and model.head.name="
-                f"{config.model.head.name} has none; use model.head.name=classifier"
-            )
-
-    def _check_length(self) -> None:
-        """Raises UserError for a length that the run cannot have."""
-        if not self.fitted and self.total_steps < 1:
-            raise UserError("train.total_epochs: expected at least one step of training")
-        if self.fitted and self.total_steps:
-            raise UserError(
-                f"train.total_epochs: {self.total_steps:,} steps of training, and "
-                f"model.shallow.name={self.config.model.shallow.name} fits the hash layer without "
-                "any; use train.total_epochs=0"
-            )
-
-    def _check_data(self) -> None:
-        """Raises UserError for data that the network or the loss cannot take."""
-        config, pool = self.config, self.data.pool
-        for name in ("mean", "std"):
-            given = len(config.data[name])
-            if given != pool.pixels.shape[-1]:
-                raise UserError(
-                    f"data.{name} has {given} channels, the images of {config.data.name} have "
-                    f"{pool.pixels.shape[-1]}"
-                )
-        if self.loss.single_label and (pool.labels.sum(axis=1) != 1).any():
-            raise UserError(
-                f"loss.name={config.loss.name} is for images with one label each, those of "
-                f"{config.data.name} have several or none; choose another loss, such as dhida"
-            )
-        views = self.loss.views
-        if views > 1 and not self.augment.random:
-            raise UserError(
-                f"loss.name={config.loss.name} compares {views} views of each image, and without "
-                "augmentation they are equal; set data.flip, data.pad, data.zoom or data.jitter"
-            )
-        if views > config.train.views > 0 and config.train.freeze != "none":
-            raise UserError(
-                f"loss.name={config.loss.name} compares {views} views of each image, and "
-                f"train.views={config.train.views} are kept; use {views} or more, or 0"
-            )
-        if self.loss.database_codes and self.data.protocol.database != "train":
-            raise UserError(
-                f"loss.name={config.loss.name} learns database codes, which exist for training "
-                f"images alone, and protocol {config.data.protocol} searches others; choose a "
-                "protocol whose database is the training set, or options of the loss without "
-                "learnt codes"
-            )
-        if self.loss.database_codes and len(self.data.split.held_out):
-            raise UserError(
-                f"data.held_out={config.data.held_out:g}: loss.name={config.loss.name} learns the "
-                "codes of all images of the database while it trains; use data.held_out=0"
-            )
 
     def batches(self, start: int) -> Generator[steps.Batch, None, None]:
         """Yields this process's part of the batches from step `start` to the last.
