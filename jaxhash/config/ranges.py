@@ -158,7 +158,7 @@ RANGES: dict[str, Range] = {
     "train.freeze": text("none, a node of the backbone, last or all"),
     "train.views": whole(0, 1_000, " views, 0 to keep nothing"),
     "train.batch_size": whole(2, 2**20, ", since one image has no pairs"),
-    "train.order": named("shuffled", "class_balanced"),
+    "train.order": named("shuffled", "class_balanced", "sampled"),
     "train.total_epochs": EPOCHS,
     "train.total_steps": optional(whole(1, MOST)),
     "eval.batch_size": whole(1, 2**20),

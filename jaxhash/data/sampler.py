@@ -10,15 +10,27 @@ import numpy as np
 
 from jaxhash.errors import UserError, nearest
 
-ORDERS = ("shuffled", "class_balanced")
+ORDERS = ("shuffled", "class_balanced", "sampled")
+SAMPLE, PASSES = 2_000, 3  # of ADSH's paper
 Order = Callable[[int], np.ndarray]
+
+
+def epoch(name: str, size: int, batch_size: int) -> int:
+    """Counts the steps of an epoch of an order, see `build`, of `size` training images.
+
+    >>> epoch("shuffled", 5_000, 64), epoch("sampled", 5_000, 64)
+    (78, 93)
+    """
+    if name == "sampled":
+        return PASSES * (min(SAMPLE, size) // batch_size)
+    return size // batch_size
 
 
 def build(name: str, seed: int, labels: np.ndarray, batch_size: int) -> Order:
     """Returns the function from a step (from 0) to the positions of its images, [batch_size] int32.
 
     Args:
-      name: `"shuffled"` or `"class_balanced"`, see the functions of these names.
+      name: `"shuffled"`, `"class_balanced"` or `"sampled"`, see the functions of these names.
       seed: of the run.
       labels: [n l] 0 or 1, of the training images.
       batch_size: of the global batch.
@@ -38,6 +50,12 @@ def build(name: str, seed: int, labels: np.ndarray, batch_size: int) -> Order:
         )
     if name == "shuffled":
         return lambda step: shuffled(seed, step, len(labels), batch_size)
+    if name == "sampled":
+        if batch_size > SAMPLE:
+            raise UserError(
+                f"train.batch_size={batch_size}: train.order=sampled has {SAMPLE:,} images an epoch"
+            )
+        return lambda step: sampled(seed, step, len(labels), batch_size)
     classes = labels.shape[1]
     if (labels.sum(axis=1) != 1).any() or not labels.any(axis=0).all():
         raise UserError(
@@ -65,6 +83,23 @@ def shuffled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
     epoch, position = divmod(step, size // batch_size)
     start = position * batch_size
     return _permutation(seed, epoch, size)[start : start + batch_size].astype(np.int32)
+
+
+def sampled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
+    """Returns the images of one step: each epoch passes three times over 2,000 images.
+
+    ADSH (Jiang and Li, AAAI 2018, section 4.1) samples 2,000 of all images, trains on these for
+    three passes, and then learns the codes. Each pass is another permutation of the sample.
+
+    >>> sorted(sampled(7, 0, 4, 2)) == sorted(sampled(7, 1, 4, 2))
+    False
+    """
+    number, position = divmod(step, epoch("sampled", size, batch_size))
+    count = min(SAMPLE, size)
+    turn, place = divmod(position, count // batch_size)
+    sample = _permutation(seed, number, size)[:count]
+    order = np.random.RandomState([seed, number, turn]).permutation(count)
+    return sample[order[place * batch_size : (place + 1) * batch_size]].astype(np.int32)
 
 
 def class_balanced(

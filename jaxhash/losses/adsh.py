@@ -51,6 +51,7 @@ def distance(
     labels: jax.Array,
     known: jax.Array,
     balanced: bool,
+    asking: jax.Array | None = None,
 ) -> jax.Array:
     """Averages `asymmetric` over all training images whose code is known.
 
@@ -60,17 +61,25 @@ def distance(
       labels: [n l] of the training images.
       known: [n] bool.
       balanced: see `build`.
+      asking: bool, which columns count in the share of similar pairs; None for all.
 
     Returns:
       [b].
     """
-    share = _share_of_similar(columns.labels, labels, known)
+    share = _share_of_similar(columns.labels, labels, known, asking)
     wanted = _wanted(pairs.similarity(rows.labels, labels), _dissimilar(share, balanced))
     valid = jnp.broadcast_to(known[None, :], wanted.shape)
     return pairs.mean_over_columns(asymmetric(rows.u, v, wanted), valid)
 
 
-def learn_codes(v: jax.Array, bank: Bank, gamma: float, balanced: bool) -> jax.Array:
+def learn_codes(
+    v: jax.Array,
+    bank: Bank,
+    gamma: float,
+    balanced: bool,
+    asking: jax.Array | None = None,
+    free: jax.Array | None = None,
+) -> jax.Array:
     """Updates learnt codes bit by bit, equation 10 (discrete coordinate descent).
 
         v_k = -sign(2 V_rest U_rest^T u_k + q_k),   Q = -2 k S^T U - 2 gamma U
@@ -83,20 +92,24 @@ def learn_codes(v: jax.Array, bank: Bank, gamma: float, balanced: bool) -> jax.A
       bank: the network's codes of the same images.
       gamma: weight of the distance between both, of sums as in the paper.
       balanced: see `build`.
+      asking: [n] bool, whose u count; None for all.
+      free: [n] bool, whose codes are learnt, the others stay; None for all.
 
     Returns:
       [n k] of -1 and +1; a bit for which both values are as good stays.
     """
     bits = v.shape[1]
-    u = bank.u
-    spread = _dissimilar(_share_of_similar(bank.labels, bank.labels), balanced)
+    u = bank.u if asking is None else jnp.where(asking[:, None], bank.u, 0)
+    share = _share_of_similar(bank.labels, bank.labels, free, asking)
+    spread = _dissimilar(share, balanced)
 
     def against_all(labels: jax.Array) -> jax.Array:
         wanted = _wanted(pairs.similarity(labels, bank.labels), spread)
         return jnp.einsum("bn,nk->bk", wanted, u)
 
     pull = bits * pairs.by_rows(against_all, bank.labels) + gamma * u  # -Q / 2
-    return coordinates.descend(v, jnp.einsum("nk,nj->kj", u, u), pull)
+    found = coordinates.descend(v, jnp.einsum("nk,nj->kj", u, u), pull)
+    return found if free is None else jnp.where(free[:, None], found, v)
 
 
 def random_codes(task: Task) -> jax.Array:
@@ -120,8 +133,9 @@ def build(gamma: float = 200.0, balanced: bool = True, db_codes: str = "learnt")
 
     v_j is the code of training image j, learnt from the labels after each epoch and after the last
     step. The paper samples 2,000 images of the database for the network's side, passes over them
-    three times and learns the codes then; here the network's side is all training images, by their
-    last codes, and an epoch is one pass.
+    three times and learns the codes then, as `train.order=sampled` does; otherwise an epoch is one
+    pass over all training images. The network's side when codes are learnt is all images that were
+    in a batch before, by their last codes; in the paper it is those of the last sample alone.
 
     Args:
       gamma: weight of the distance to the image's own code; 200 in the paper.
@@ -171,10 +185,17 @@ def _dissimilar(share: jax.Array, balanced: bool) -> jax.Array:
     return -share / jnp.maximum(1 - share, 1e-6) if balanced else -jnp.ones(())
 
 
-def _share_of_similar(rows: jax.Array, columns: jax.Array, known: jax.Array | None = None):
+def _share_of_similar(
+    rows: jax.Array,
+    columns: jax.Array,
+    known: jax.Array | None = None,
+    asking: jax.Array | None = None,
+) -> jax.Array:
     weight = jnp.ones(len(columns)) if known is None else known.astype(jnp.float32)
 
     def count(labels: jax.Array) -> jax.Array:
         return jnp.einsum("bn,n->b", pairs.similarity(labels, columns), weight)
 
-    return pairs.by_rows(count, rows).mean() / weight.sum()
+    counts = pairs.by_rows(count, rows)
+    mean = counts.mean() if asking is None else jnp.average(counts, weights=asking + 1e-12)
+    return mean / weight.sum()

@@ -68,7 +68,7 @@ class Experiment:
         labels, batch_size = self.data.train_labels, config.train.batch_size
         self.model = self._network(labels.shape[1])
         self.order = sampler.build(config.train.order, config.seed, labels, batch_size)
-        self.steps_per_epoch = len(labels) // batch_size
+        self.steps_per_epoch = sampler.epoch(config.train.order, len(labels), batch_size)
         self.total_steps = configs.duration(config.train, "total", self.steps_per_epoch)
         self.fitted = hash_network.is_fitted(config.model)
         checks.length(config, self.total_steps, self.fitted)

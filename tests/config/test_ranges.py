@@ -27,6 +27,7 @@ BAD = {
     "data.features": [""],
     "data.pad": [-1],
     "data.zoom": [0.0, 1.5, NAN],
+    "data.central": [0.0, 1.5, NAN],
     "data.jitter": [-0.1, 1.5, NAN],
     "data.mean": [("half",), (), (NAN,), (-0.1, 0.5, 0.5), (123.0, 116.0, 103.0), (0.5,)],
     "data.std": [(0.0, 0.5, 0.5), (-0.5,) * 3, (INF,) * 3, (NAN,) * 3, (58.0,) * 3, (0.5,)],

@@ -21,9 +21,23 @@ def test_an_epoch_shows_no_image_twice(seed, epoch, size, batch_size):
 def test_seeds_and_epochs_differ_and_a_step_can_be_repeated(name):
     labels = np.eye(10, dtype=np.uint8)[np.arange(100) % 10]
     orders = [sampler.build(name, seed, labels, 50) for seed in (0, 1)]
-    batches = [own(step).tolist() for own in orders for step in (0, 2)]
+    steps = sampler.epoch(name, 100, 50)
+    batches = [own(step).tolist() for own in orders for step in (0, steps)]
     assert len({tuple(batch) for batch in batches}) == 4
-    assert orders[1](2).tolist() == batches[3]
+    assert orders[1](steps).tolist() == batches[3]
+
+
+@given(st.integers(0, 2**31), st.integers(0, 3), st.integers(64, 3_000))
+def test_a_sampled_epoch_passes_three_times_over_two_thousand_images(seed, epoch, size):
+    steps = sampler.epoch("sampled", size, 64)
+    each = min(2_000, size) // 64
+    assert steps == 3 * each
+    shown = [sampler.sampled(seed, epoch * steps + step, size, 64) for step in range(steps)]
+    passes = [np.concatenate(shown[start : start + each]) for start in range(0, steps, each)]
+    for one in passes:
+        assert len(set(one)) == len(one) == each * 64
+    assert len(set(np.concatenate(passes))) <= min(2_000, size)
+    assert not np.array_equal(passes[0], passes[1])
 
 
 @given(st.integers(0, 2**31), st.lists(st.integers(3, 12), min_size=2, max_size=5))
@@ -51,6 +65,7 @@ def test_balanced_epochs_show_every_image_of_even_classes_once():
         ("class_balanced", 4, np.eye(4).repeat(2, axis=0), "multiple of 4, at least 8"),
         ("class_balanced", 6, np.eye(4).repeat(2, axis=0), "multiple of 4, at least 8"),
         ("class_balanced", 4, np.ones((4, 2)), "exactly one label"),
+        ("sampled", 2_048, np.ones((4_096, 1)), "sampled has 2,000 images an epoch"),
     ],
 )
 def test_batches_that_cannot_be_filled_are_refused(name, batch, labels, message):

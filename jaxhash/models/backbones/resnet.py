@@ -8,15 +8,23 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models import convolution, pointwise
 from jaxhash.models.backbones._residual import Names, bottleneck, shortcut
 from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.normalization import batch_norm
 
 STEMS = ("7x7", "3x3")
 _he = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
-_convolution = partial(nn.Conv, kernel_size=(3, 3), padding=1, use_bias=False, kernel_init=_he)
+_convolution = partial(
+    nn.Conv,
+    kernel_size=(3, 3),
+    padding=1,
+    use_bias=False,
+    kernel_init=_he,
+    conv_general_dilated=convolution.conv_general_dilated,
+)
 # A 1x1 convolution is a matrix product on pixels; XLA is faster at it than at a convolution.
-_pointwise = partial(nn.Dense, use_bias=False, kernel_init=_he)
+_pointwise = partial(nn.Dense, use_bias=False, kernel_init=_he, dot_general=pointwise.dot_general)
 _NAMES = Names(norm="bn", project="downsample_0", project_norm="downsample_1")  # torchvision's
 
 
@@ -41,10 +49,10 @@ class BasicBlock(Block):
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Maps [b h w c] to [b h/stride w/stride channels]."""
-        convolution = partial(_convolution, self.channels, dtype=self.dtype)
-        y = convolution(strides=self.stride, name="conv1")(x)
+        own = partial(_convolution, self.channels, dtype=self.dtype)
+        y = own(strides=self.stride, name="conv1")(x)
         y = nn.relu(self.norm(name="bn1")(y))
-        y = convolution(name="conv2")(y)
+        y = own(name="conv2")(y)
         y = self.norm(name="bn2")(y)
         return nn.relu(shortcut(x, y, self.stride, self.norm, _NAMES) + y)
 
@@ -106,12 +114,12 @@ class ResNet(nn.Module):
 
         c is 8*width, and 32*width of Bottleneck.
         """
-        convolution = partial(_convolution, self.width, dtype=self.dtype)
+        first = partial(_convolution, self.width, dtype=self.dtype)
         norm = batch_norm(train, self.dtype)
         if self.stem == "7x7":
-            stem = convolution(kernel_size=(7, 7), strides=2, padding=3, name="conv1")
+            stem = first(kernel_size=(7, 7), strides=2, padding=3, name="conv1")
         else:
-            stem = convolution(name="conv1")
+            stem = first(name="conv1")
         x = nn.relu(norm(name="bn1")(stem(x)))
         if self.stem_pool:
             x = nn.max_pool(x, (3, 3), (2, 2), ((1, 1), (1, 1)))

@@ -8,12 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models import pointwise
 from jaxhash.models.backbones._residual import Names, bottleneck
 from jaxhash.models.depthwise import depthwise
 from jaxhash.models.normalization import batch_norm
 
 VARIANTS = {"resnet30": (3, 3, 3)}
 _NAMES = Names(norm="norm", project="project", project_norm="norm_project")
+_pointwise = partial(nn.Dense, dot_general=pointwise.dot_general)
 
 
 class SeparableConvolution(nn.Module):
@@ -29,7 +31,7 @@ class SeparableConvolution(nn.Module):
         he = nn.initializers.variance_scaling(2.0, "fan_out", "normal", in_axis=(), out_axis=(0, 1))
         kernel = self.param("depthwise", he, (3, 3, channels))
         x = depthwise(x, kernel.astype(self.dtype), self.stride, ((1, 1), (1, 1)))
-        return nn.Dense(channels, use_bias=False, dtype=self.dtype, name="pointwise")(x)
+        return _pointwise(channels, use_bias=False, dtype=self.dtype, name="pointwise")(x)
 
 
 class Bottleneck(nn.Module):
@@ -47,7 +49,7 @@ class Bottleneck(nn.Module):
             self.channels,
             self.stride,
             expansion=4,
-            pointwise=partial(nn.Dense, use_bias=False, dtype=self.dtype),
+            pointwise=partial(_pointwise, use_bias=False, dtype=self.dtype),
             middle=SeparableConvolution(self.stride, self.dtype, name="conv2"),
             norm=batch_norm(train, self.dtype),
             names=_NAMES,

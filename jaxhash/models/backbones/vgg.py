@@ -6,6 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jaxhash.models import convolution
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
 from jaxhash.models.backbones._torch_names import torch_name
 from jaxhash.models.normalization import batch_norm
@@ -57,6 +58,7 @@ class VGG(nn.Module):
                     padding=1,
                     dtype=self.dtype,
                     kernel_init=convolution_init,
+                    conv_general_dilated=convolution.conv_general_dilated,
                     name=f"features_{place}",
                 )(x)
                 if self.normalised:
