@@ -50,8 +50,8 @@ def build(gamma: float = 20.0, quantisation_weight: float = 0.1, streams: int = 
         share = pairs.share_of_similar(columns)
         cauchy = error = jnp.zeros(len(rows.u))
         for own in np.array_split(np.arange(bits), streams):
-            part = (codes._replace(u=codes.u[:, own]) for codes in (rows, columns))
-            of_pairs, of_codes = dch.terms(*part, share, gamma)
+            own_rows, own_columns = (c._replace(u=c.u[:, own]) for c in (rows, columns))
+            of_pairs, of_codes = dch.terms(own_rows, own_columns, share, gamma)
             cauchy, error = cauchy + of_pairs / streams, error + of_codes / streams
         metrics = {"cauchy": cauchy.mean(), "quantisation": error.mean()}
         return cauchy + quantisation_weight * error, state, metrics

@@ -34,11 +34,12 @@ def conv_general_dilated(
     >>> conv_general_dilated(x, kernel, (1, 1), ((1, 1), (1, 1)))[0, :, :, 0].tolist()
     [[12.0, 12.0], [12.0, 12.0]]
     """
-    options = {"dimension_numbers": ("NHWC", "HWIO", "NHWC"), **options}
-    plain = partial(
-        jax.lax.conv_general_dilated, window_strides=strides, padding=padding, **options
-    )
-    if _is_small(x, kernel, strides, padding, options):
+    named = {"dimension_numbers": ("NHWC", "HWIO", "NHWC"), **options}
+
+    def plain(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **named)
+
+    if _is_small(x, kernel, strides, padding, named):
         patches = partial(by_patches, strides=strides, padding=padding)
         return jax.lax.platform_dependent(x, kernel, cpu=patches, default=plain)
     return plain(x, kernel)
