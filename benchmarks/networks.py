@@ -236,6 +236,7 @@ def main() -> None:
             mine, *others = rates
             for side, rate in zip(list(sides)[1:], others, strict=True):
                 row = {"work": f"{work.title}, batch {work.batch}", "kind": kind, "other": side}
+                row["unit"] = "images/s"
                 rows.append(row | {"ours": mine, "theirs": rate, "ratio": mine / rate})
                 print(
                     f"{work.title}, {kind}: jaxhash {mine:.1f} images/s, {side} {rate:.1f}, ratio "
