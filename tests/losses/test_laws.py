@@ -85,3 +85,14 @@ def test_the_gradient_is_that_of_differences(name):
         slope = float((gradient * direction).sum())
         size = float(jnp.linalg.norm(gradient))
         assert abs(float(ahead - behind) / (2 * step) - slope) < 0.02 * size + 1e-4
+
+
+def test_every_method_that_the_papers_compare_with_is_a_module_of_its_name():
+    names = (
+        "dsh dhn dpsh dtsh lcdsh hashnet dsdh idhn dfh dbdh dch adsh dihn greedyhash csq dpn cnnh "
+        "ninh sdhp pgdh bgan hashgan transhash hashformer vts16csq orthohash bihalf jmlh dshsd "
+        "sdhc cibhash greedyhash_unsupervised dhida dah adh hrmpa"
+    ).split()
+    assert set(names) <= set(LOSSES)
+    for name in names:
+        assert registry.find("jaxhash.losses", name).build().apply
