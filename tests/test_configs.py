@@ -38,6 +38,7 @@ def test_the_protocol_of_dah_goes_with_its_data_set(arguments, dataset, protocol
     [
         ("dhida.py:row=I,scale=lite", "row=I has AlexNet, scale=lite EfficientNet-Lite0"),
         ("dhida.py:row=A,scale=lite", "row=A has AlexNet"),
+        ("dhida.py:row=A,scale=frozen", "row=A has AlexNet, scale=frozen EfficientNet-Lite0"),
         ("adh.py:backbone=resnet18,scale=lite", "backbone=resnet18: scale=lite has a network of"),
         ("adh.py:backbone=resnet18,scale=small", "backbone=resnet18: scale=small has a network of"),
         ("hrmpa.py:backbone=swin_base,scale=lite", "backbone=swin_base: scale=lite has a network"),
@@ -53,6 +54,8 @@ def test_attention_stands_where_the_scale_lite_is_asked_for_it():
     for config, nodes in {
         "dhida.py:row=D,scale=lite": ("block16",),
         "dah.py:scale=lite": ("block11", "block15", "block16"),
+        "dah.py:scale=frozen": ("block16",),
+        "hrmpa.py:scale=frozen": ("block16",),
         "triplet_greedy.py:scale=lite": ("block16",),
         "triplet_greedy.py:at=stages,scale=lite": ("block11", "block15", "block16"),
     }.items():

@@ -2,7 +2,7 @@
 
   python -m jaxhash.main --config=configs/baselines/vts16csq.py:bits=48,scale=paper
 
-The objective is `jaxhash/losses/csq.py`;
+The objective is `jaxhash/losses/vts16csq.py`, that of CSQ;
 `jaxhash/config/baselines.py` has the arguments and scales.
 scale=paper: ViT-B/16 at 224 px with weights of ImageNet-21k, all tokens flat through dropout and a
 layer of 1,024 units, Adam 1e-5, batches of 32, 150 epochs. It needs a GPU, and
@@ -21,10 +21,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
     config = configs.baseline(
         arg,
-        "csq",
+        "vts16csq",
         datasets.defaults,
         head="hidden",
-        name="vts16csq",
         paper={
             "optim": {"name": "adam", "lr": 1e-5, "weight_decay": 0.0},
             "train": {"batch_size": 32},

@@ -6,7 +6,7 @@ from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
 from jaxhash.config.ranges import check
 from jaxhash.config.saved import from_json, to_json
-from jaxhash.config.scales import check_backbone, lite, quick
+from jaxhash.config.scales import check_backbone, frozen, lite, quick
 from jaxhash.config.values import duration, flatten
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "duration",
     "flatten",
     "from_json",
+    "frozen",
     "in_use",
     "known_arguments",
     "lite",

@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from jaxhash.config.default import base
 from jaxhash.config.files import arguments
-from jaxhash.config.scales import lite, quick
+from jaxhash.config.scales import frozen, lite, quick
 
 SCALES = ("frozen", "lite", "paper", "quick")
 HEADS = {"classifier": {"activation": "tanh", "bias": False}}
@@ -43,8 +43,7 @@ def shallow(arg: str | None, method: str, data: Callable[[str], dict[str, Any]])
     config = base()
     config.data.update(data(args.dataset))
     if args.scale == "frozen":
-        lite(config)
-        _as_fixed_features(config)
+        frozen(config, "all")
     else:
         config.model.backbone.name = "pixels"
         config.data.size = 32 if args.scale == "pixels" else 16
@@ -127,19 +126,8 @@ def baseline(
         for section, values in (paper or {}).items():
             config[section].update(values)
         return config
-    lite(config)
     if args.scale == "frozen":
-        config.name = f"{name}-frozen"
-        config.train.update(total_epochs=30.0)
-        config.checkpoint.every_epochs = 10.0
-        _as_fixed_features(config, augmented)
+        frozen(config, "all", augmented=augmented)
+    else:
+        lite(config)
     return config
-
-
-def _as_fixed_features(config: ConfigDict, augmented: bool = False) -> None:
-    """Holds the whole backbone still, and encodes each image by one vector of features."""
-    config.train.freeze = "all"
-    config.data.update(mirrored=False, central=1.0)
-    if not augmented:
-        config.data.update(flip=False, zoom=1.0, jitter=0.0)
-        config.train.views = 1
