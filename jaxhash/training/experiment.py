@@ -23,6 +23,7 @@ from jaxhash.encoders.steps import encode_step, trunk_step
 from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
+from jaxhash.metrics.held_out import among_each_other
 from jaxhash.models import backbones, freezing, hash_network, pretrained
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training import checks, initial, keys, optimizers, steps, trunk
@@ -299,7 +300,7 @@ class Experiment:
     def codes(self, state: TrainState) -> "Encoded":
         """Encodes queries and database with a replicated state."""
         split, labels = self.data.split, self.data.pool.labels
-        queries = Coded(self._encode(state, split.query, "encode query"), labels[split.query])
+        queries = self._coded(state, split.query, "encode query")
         if self.loss.database_codes:
             learnt = self.loss.database_codes(self.replicas.first(state.loss_state))
             place = np.argsort(split.train)[np.searchsorted(np.sort(split.train), split.database)]
@@ -313,23 +314,27 @@ class Experiment:
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
 
     def held_out_map(self, state: TrainState) -> float | None:
-        """Measures the held-out images as queries among the images that are trained on.
+        """Measures the held-out images as queries, as the protocol measures its own.
+
+        They are searched among each other, as images that were not trained on; among the training
+        images where the protocol's database is made of these, or where one image is held out.
 
         Returns:
           mean average precision, at the depth of the protocol; None without `data.held_out`.
         """
-        split, labels = self.data.split, self.data.pool.labels
+        split = self.data.split
         if not len(split.held_out):
             return None
-        queries, database = (
-            Coded(self._encode(state, positions, title), labels[positions])
-            for positions, title in (
-                (split.held_out, "encode held-out"),
-                (split.train, "encode train"),
-            )
-        )
         bits, map_at = self.config.model.bits, self.data.protocol.map_at
-        return mean_average_precision(queries, database, bits, map_at)
+        queries = self._coded(state, split.held_out, "encode held-out")
+        searches_trained = np.isin(split.database, split.train).mean() > 0.5
+        if searches_trained or len(split.held_out) == 1:
+            database = self._coded(state, split.train, "encode train")
+            return mean_average_precision(queries, database, bits, map_at)
+        return among_each_other(queries, bits, map_at)
+
+    def _coded(self, state: TrainState, positions: np.ndarray, title: str) -> Coded:
+        return Coded(self._encode(state, positions, title), self.data.pool.labels[positions])
 
     def attention_maps(self, state: TrainState, pixels: np.ndarray) -> dict[str, np.ndarray]:
         """Computes the attention maps of uint8 images [n h w c]: {node: [n h' w']}."""
