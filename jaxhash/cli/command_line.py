@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -88,6 +89,8 @@ def whole(low: int) -> Callable[[str], int]:
 def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
     """Ends the process with the exit code of `main`, or 2 and one line on stderr for a UserError.
 
+    Where nobody reads its output any more, it ends without a word, with 141.
+
     What JAX compiles is kept for the next command, see `jaxhash.cli.compiled`.
 
     Args:
@@ -100,9 +103,15 @@ def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # a terminal may not know all letters of a name
             stream.reconfigure(errors="backslashreplace")
     try:
-        sys.exit(main())
+        code = main()
+        sys.stdout.flush()
+        sys.exit(code)
     except UserError as error:
         sys.exit(report(error))
+    except BrokenPipeError:  # who reads the output wants no more of it, as `| head`
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or the interpreter would flush again
+        sys.exit(141)
     except KeyboardInterrupt:
         if not stopped:
             raise

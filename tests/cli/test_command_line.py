@@ -24,6 +24,24 @@ def raising(error):
 
 
 @pytest.mark.parametrize(
+    ("arguments", "read"),
+    [
+        (["report.table", *sorted(map(str, (ROOT / "results").glob("*.json"))) * 40], 10),
+        (["report.sizes", "configs/dah.py"], 0),
+    ],
+)
+def test_a_reader_who_wants_no_more_is_no_error(arguments, read):
+    module, *rest = arguments
+    command = [sys.executable, "-m", f"jaxhash.{module}", *rest]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        process.stdout.read(read)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize(
     ("main", "code", "said"),
     [
         (lambda: None, None, ""),
