@@ -54,7 +54,8 @@ def by_patches(
     (1, 1, 1, 4)
     """
     height, width = _size(x, kernel, strides, padding)
-    padded = jnp.pad(x, ((0, 0), *padding, (0, 0)))
+    # Computed once; otherwise XLA computes what gives x anew for each pixel of the kernel.
+    padded = jax.lax.optimization_barrier(jnp.pad(x, ((0, 0), *padding, (0, 0))))
     seen = [
         padded[
             :,

@@ -107,7 +107,7 @@ def test_a_key_is_an_argument_where_there_is_one_and_a_value_where_it_says_so():
         ("optim.lr=1,fast", "optim.lr=fast: expected a number"),
         ("train.total_steps=many", "train.total_steps=many: expected a whole number"),
         ("eval.at_start=perhaps", "at_start"),
-        ("scale=big", "scale=big: expected paper or lite or small or tiny"),
+        ("scale=big", "scale=big: expected paper or lite or frozen or small or tiny"),
         ("attention=idda", "did you mean ida?"),
         ("dataset=cifar01", "did you mean cifar10?"),
         ("optim.name=adamm", "did you mean adam?"),

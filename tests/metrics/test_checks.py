@@ -20,9 +20,11 @@ from jaxhash.metrics import (
     evaluate,
     graded,
     hamming,
+    held_out,
     histograms,
     ranking,
     ties,
+    unseen,
 )
 from jaxhash.metrics.hamming import Coded
 from jaxhash.metrics.histograms import Histogram
@@ -112,6 +114,10 @@ def cases():
         yield from coded_cases(call)
     for call in (evaluate.evaluate, evaluate.mean_average_precision):
         yield from depths(call, "map_at", none=True, **both)
+    # They hand their arguments on: of these two, one mistake each.
+    labels = GOOD._replace(labels=2.0 * ONE_HOT - 1)
+    yield held_out.among_each_other, {"images": labels, "bits": 12}, "labels", "hold"
+    yield unseen.by_kind, both | {"queries": labels, "unseen": [0]}, "labels", "hold"
     yield from depths(counting.count, "at", none=True, **both)
     for bad, said in BAD_CODES:
         yield hamming.distances, {"queries": bad, "database": CODES}, "queries", said

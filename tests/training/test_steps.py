@@ -92,6 +92,8 @@ LOSSES = {name: (name, {}, {}) for name in registry.names("jaxhash.losses")} | {
     "dhida bits": ("dhida", {"gamma": 0.5, "balance_axis": "bits", "quantizer": "clipped"}, {}),
     "dah": ("dah", {}, SHRUNK),
     "greedy": ("greedy", {}, {"head": "classifier", "bias": False}),
+    # Of one bit all cosines are -1 or 1, and the logarithm of their distance is at its limit.
+    "transhash": ("transhash", {"streams": 2}, {}),
     "hrmpa learnt": ("hrmpa", {"db_codes": "learnt", "balanced": False}, {}),
 }
 

