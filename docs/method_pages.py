@@ -42,10 +42,10 @@ def page(path: Path) -> str:
 
 def builder(path: Path) -> tuple[str, str]:
     """Returns where a config's method is built: of `losses` or `shallow`, and the module there."""
-    model = configs.load(str(path)).model
-    if hash_network.is_fitted(model):
-        return "shallow", model.shallow.name
-    return "losses", configs.load(str(path)).loss.name
+    config = configs.load(str(path))
+    if hash_network.is_fitted(config.model):
+        return "shallow", config.model.shallow.name
+    return "losses", config.loss.name
 
 
 def _dedented(lines: str) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import statistics
 from collections.abc import Sequence
@@ -69,10 +70,15 @@ def csv_text(found: Sequence[System]) -> str:
     writer.writerow(("system", "bits", *settings, *(f"map of seed {seed}" for seed in seeds)))
     for system, values in zip(found, described, strict=True):
         for bits, runs in system.by_bits().items():
-            maps = {run.results["seed"]: run.results["map"] for run in runs}
-            own = (values.get(name, "") for name in settings)
-            writer.writerow((system.label, bits, *own, *(maps.get(seed, "") for seed in seeds)))
-    return file.getvalue()
+            own = [values.get(name, "") for name in settings]
+            columns = [
+                [run.results["map"] for run in runs if run.results["seed"] == seed]
+                for seed in seeds
+            ]
+            # A seed that comes more than once takes as many lines.
+            for maps in itertools.zip_longest(*columns, fillvalue=""):
+                writer.writerow((system.label, bits, *own, *maps))
+    return file.getvalue().encode("utf-8", "replace").decode("utf-8")  # as of the page
 
 
 def _shaded(each: lengths.Table, styles: dict[str, int]) -> Table:

@@ -202,7 +202,10 @@ class Experiment:
         return state.map_variables(partial(freezing.leave_out, self._behind))
 
     def with_trunk(self, state: TrainState, other: TrainState) -> TrainState:
-        """Returns a state on the host with the weights of another that `without_trunk` left out."""
+        """Returns a state with those weights of another that `without_trunk` left out.
+
+        Both are on the host, or both replicated; of the other, nothing else is read.
+        """
         if self._behind is None:
             return state
         both = {"params": other.params, "batch_stats": other.batch_stats}

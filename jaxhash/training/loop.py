@@ -187,18 +187,18 @@ def _train(
     save_every = configs.duration(config.checkpoint, "every", epoch)
     measure_every = configs.duration(config.eval, "every", epoch)
     start = int(state.step)
-    first = processes.agree(state)
-    state = replicas.replicate(experiment.without_trunk(first))
+    first = replicas.replicate(processes.agree(state))
+    state = experiment.without_trunk(first)
 
     def whole() -> TrainState:
-        return experiment.with_trunk(replicas.first(state), first)
+        return experiment.with_trunk(state, first)
 
     def measure_if_due(step: int) -> None:
         due = measure_every and 0 < step < total and step % measure_every == 0
         due = due or (step == 0 and config.eval.at_start)
         if due and not processes.agree(writer.has(step, "eval/map")):
             say(f"measuring at step {step:,}", silent=not replicas.primary)
-            _, numbers = measurement.measure(experiment, replicas.replicate(whole()))
+            _, numbers = measurement.measure(experiment, whole())
             if replicas.primary:
                 writer.write(step, measurement.scalars(numbers))
 
@@ -235,7 +235,7 @@ def _train(
                 writer.write(done, row | {"train/images_per_second": rate})
                 progress.log(done, scalars["loss"], rate)
             if save:
-                checkpoints.save(done, whole())
+                checkpoints.save(done, replicas.first(whole()))
             if stop.requested and not last:
                 break
             before = time.monotonic()
@@ -243,4 +243,4 @@ def _train(
             clock += time.monotonic() - before
     checkpoints.wait()
     stop.share(processes.largest)
-    return whole()
+    return replicas.first(whole())

@@ -26,7 +26,7 @@ def raising(error):
 @pytest.mark.parametrize(
     ("arguments", "read"),
     [
-        (["report.table", *sorted(map(str, (ROOT / "results").glob("*.json"))) * 40], 10),
+        (["report.table", *sorted(map(str, (ROOT / "results").glob("*.json")))], 0),
         (["report.sizes", "configs/dah.py"], 0),
     ],
 )

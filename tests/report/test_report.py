@@ -262,6 +262,18 @@ def test_a_setting_that_was_varied_has_its_means(tmp_path):
     ]
 
 
+def test_the_csv_loses_no_run_and_no_name(tmp_path):
+    numbers = [
+        fakes.results(map=0.5),
+        fakes.results(map=0.25),
+        fakes.results("\ud800 other", map=1),
+    ]
+    text = grids.csv_text(systems.sort(read(tmp_path, *numbers)))
+    lines = list(csv.reader(io.StringIO(text)))[1:]
+    assert [line[-1] for line in lines] == ["0.5", "0.25", "1"]
+    assert text.encode("utf-8")
+
+
 def test_a_long_log_is_drawn_with_few_points(tmp_path):
     folder = fakes.workdir(tmp_path / "a", fakes.results())
     rows = "".join(f'{{"step": {step}, "train/loss": 1}}\n' for step in range(20_000))

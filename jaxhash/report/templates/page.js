@@ -14,7 +14,11 @@ for (const table of document.querySelectorAll("table.sorts")) {
       titles.forEach((other) => other.removeAttribute("aria-sort"));
       title.setAttribute("aria-sort", down ? "descending" : "ascending");
       const text = (row) => row.cells[column].firstChild ? row.cells[column].textContent.trim() : "";
-      const number = (row) => /^-?[\d.,]+/.test(text(row)) ? parseFloat(text(row).replace(/,/g, "")) : NaN;
+      const number = (row) => {  // a date, say, is none
+        const first = text(row).split(/\s/)[0];
+        if (first === "inf") return Infinity;
+        return /^-?[\d.,]+$/.test(first) ? parseFloat(first.replace(/,/g, "")) : NaN;
+      };
       const order = (a, b) => {
         const [x, y] = [number(a), number(b)];
         if (isNaN(x) !== isNaN(y)) return isNaN(x) ? 1 : -1;
