@@ -86,6 +86,13 @@ def whole(low: int) -> Callable[[str], int]:
     return read
 
 
+def plain_letters() -> None:
+    """Has letters that the terminal does not know written as escapes, as in names of files."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
     """Ends the process with the exit code of `main`, or 2 and one line on stderr for a UserError.
 
@@ -99,9 +106,7 @@ def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
         its usual traceback.
     """
     compiled.keep()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal may not know all letters of a name
-            stream.reconfigure(errors="backslashreplace")
+    plain_letters()
     try:
         code = main()
         sys.stdout.flush()

@@ -16,6 +16,7 @@ FREE_TO_CHANGE = (
     "data.stream",
     "data.workers",
     "devices",
+    "eval.cosine",
     "log.every_steps",
     "checkpoint.keep",
 )

@@ -111,6 +111,8 @@ def base() -> ConfigDict:
     config.eval = ConfigDict()
     config.eval.batch_size = 256
     config.eval.at_start = True  # measure the untrained network too
+    # Also measure an exact search by the cosine of what the hash layer is given.
+    config.eval.cosine = False
     config.eval.every_epochs = 0.0  # 0: only at the end
     config.eval.every_steps = placeholder(int)
 

@@ -163,6 +163,7 @@ RANGES: dict[str, Range] = {
     "train.total_steps": optional(whole(1, MOST)),
     "eval.batch_size": whole(1, 2**20),
     "eval.at_start": TRUTH,
+    "eval.cosine": TRUTH,
     "eval.every_epochs": EPOCHS,
     "eval.every_steps": STEPS,
     "checkpoint.every_epochs": EPOCHS,

@@ -1,5 +1,6 @@
 """Data sets of TFDS: array_record files, read without TensorFlow."""
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from jaxhash.data.locks import Held
 from jaxhash.errors import UserError, nearest
 
 CHUNK = 2_000
+
+Columns = tuple[list[str], list[list[int]], list[str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,7 @@ def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float, held
     try:
         builder = tfds.builder_from_directory(folder)
         sources = {part: _source(builder, part) for part in dataset.parts}
-        columns = [_columns(source, part) for part, source in sources.items()]
+        columns = _columns_of(folder, dataset.parts, _files(folder))
         features = builder.info.features
         if "labels" in features:
             names = features["labels"].feature.names
@@ -254,6 +257,22 @@ def _read(folder: Path, dataset: DataSet, side: int, resident_bytes: float, held
     return Pool(pixels, matrix, np.array(parts), np.array(ids), names, known, str(folder))
 
 
+@functools.lru_cache(maxsize=1)  # the next run of a grid takes the same
+def _columns_of(
+    folder: Path, parts: tuple[str, ...], files: tuple[tuple[str, int, int], ...]
+) -> list[Columns]:
+    """Reads the columns of each part of a data set, of which `files` are `_files`."""
+    del files
+    builder = tfds.builder_from_directory(folder)
+    return [_columns(_source(builder, part), part) for part in parts]
+
+
+def _files(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    """Lists the files of a data set with their sizes and times, which change as they do."""
+    found = ((path.name, path.stat()) for path in sorted(folder.iterdir()))
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in found)
+
+
 def _source(builder: tfds.core.DatasetBuilder, part: str) -> Any:
     source = builder.as_data_source(part, decoders=AS_BYTES)
     expected = builder.info.splits[part].num_examples
@@ -262,7 +281,7 @@ def _source(builder: tfds.core.DatasetBuilder, part: str) -> Any:
     return source
 
 
-def _columns(source: Any, split: str) -> tuple[list[str], list[list[int]], list[str], list[str]]:
+def _columns(source: Any, split: str) -> Columns:
     """Reads ids, labels, parts and digests of a TFDS split; images stay undecoded."""
     ids, labels, parts, digests = [], [], [], []
     for start in _chunks(len(source), f"read {split}"):

@@ -1,20 +1,29 @@
-"""Runs of a grid on this machine: several at once, each a process with its own cores and GPUs."""
+"""Runs of a grid on this machine: several at once, each in a process with its own cores and GPUs.
+
+A process trains one run after another (`jaxhash.grid.worker`), and is replaced where it has ended.
+"""
 
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
+from typing import BinaryIO
 
 from jaxhash.errors import UserError
+from jaxhash.grid import worker
 from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
 from jaxhash.training.preemption import Stopping
 
 POLL = 0.2  # seconds
 PATIENCE = 10  # seconds between SIGTERM and SIGKILL
+MOST = 50  # runs of a process: what JAX keeps of each is never freed as a whole
+WORKER = (sys.executable, "-u", "-m", "jaxhash.grid.worker")
 
 
 class Share:
@@ -23,24 +32,66 @@ class Share:
     def __init__(self, cores: Sequence[int], gpus: Sequence[str]):
         self.cores = cores
         self.gpus = gpus
+        self._process: subprocess.Popen | None = None
+        self._connection: socket.socket | None = None
+        self._runs = 0  # of its process
 
-    def start(self, command: Sequence[str], log) -> subprocess.Popen:
-        """Starts a process that writes to a log, in a session that Ctrl-C does not reach."""
+    def train(self, run: Run, log: BinaryIO) -> None:
+        """Has its process train a run that writes to a log; starts one where there is none."""
+        if self._process is None or self._process.poll() is not None or self._runs == MOST:
+            self._start()
+        assert self._connection is not None  # just made
+        self._runs += 1
+        worker.ask(self._connection, run.arguments(), log.fileno())
+
+    def ended(self) -> int | None:
+        """Returns the exit code of its run; None while that goes on."""
+        assert self._process is not None and self._connection is not None  # a run was given
+        try:
+            answer = self._connection.recv(16, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except ConnectionResetError:
+            answer = b""
+        # Without an answer, the run has ended with the process.
+        return int(answer) if answer else self._process.wait()
+
+    def signal(self, number: int) -> None:
+        """Sends its process a signal."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def close(self) -> None:
+        """Ends its process, which has no run, or has some time to save it."""
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _start(self) -> None:
+        """Starts a process, in a session that Ctrl-C does not reach."""
+        self.close()
+        self._runs = 0
         environment = dict(os.environ)
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,
-        )
+        self._connection, other = socket.socketpair()
+        with other:
+            self._process = subprocess.Popen(
+                [*WORKER, str(other.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env=environment,
+                pass_fds=[other.fileno()],
+                start_new_session=True,
+            )
         if self.cores:
             # Before it has imported anything that starts threads, since threads inherit it.
-            os.sched_setaffinity(process.pid, self.cores)
-        return process
+            os.sched_setaffinity(self._process.pid, self.cores)
 
 
 def shares(jobs: int) -> list[Share]:
@@ -87,34 +138,35 @@ def train(runs: Sequence[Run], jobs: int, progress: Progress) -> None:
     at once.
     """
     waiting, free = deque(runs), shares(jobs)
-    active: dict[Run, tuple[subprocess.Popen, Share]] = {}
-    asked = False
+    every, active = [*free], dict[Run, Share]()
     with Stopping() as stop:
         try:
+            told = False
             while active or (waiting and not stop.came):
-                if stop.came and not asked:
-                    asked = True
-                    waiting.clear()
+                if stop.came and not told:
+                    told = True
                     progress.say(f"{stop.came}: {len(active)} running, which save and end")
-                    _signal(active, signal.SIGTERM)
-                for _ in range(len(waiting) if free else 0):
+                    for share in active.values():
+                        share.signal(signal.SIGTERM)
+                for _ in range(len(waiting) if free and not stop.came else 0):
                     _start(waiting, active, free, progress)
-                for run, (process, share) in list(active.items()):
-                    if process.poll() is not None:
+                for run, share in list(active.items()):
+                    code = share.ended()
+                    if code is not None:
                         del active[run]
                         free.append(share)
-                        progress.ended(run, run.why_not(process.returncode))
+                        progress.ended(run, run.why_not(code))
                 progress.running([run.name for run in active], len(waiting))
                 time.sleep(POLL)
         finally:
-            _end(active)
+            for share in active.values():  # after an error or a second Ctrl-C in this process
+                share.signal(signal.SIGTERM)
+            for share in every:
+                share.close()
 
 
 def _start(
-    waiting: deque[Run],
-    active: dict[Run, tuple[subprocess.Popen, Share]],
-    free: list[Share],
-    progress: Progress,
+    waiting: deque[Run], active: dict[Run, Share], free: list[Share], progress: Progress
 ) -> None:
     """Starts the first run of the queue, or puts it last where another process holds it."""
     run = waiting.popleft()
@@ -127,21 +179,5 @@ def _start(
             progress.ended(run, "")
             return
         run.announce(log)
-        share = free.pop(0)
-        active[run] = share.start(run.command(), log), share
-
-
-def _signal(active: dict[Run, tuple[subprocess.Popen, Share]], number: int) -> None:
-    for process, _ in active.values():
-        process.send_signal(number)
-
-
-def _end(active: dict[Run, tuple[subprocess.Popen, Share]]) -> None:
-    """Ends all processes, after an error or a second Ctrl-C in this one."""
-    _signal(active, signal.SIGTERM)
-    for process, _ in active.values():
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        active[run] = free.pop(0)
+        active[run].train(run, log)

@@ -31,10 +31,13 @@ class Run(NamedTuple):
         """The name of its folder, unique in its grid."""
         return self.folder.name
 
+    def arguments(self) -> list[str]:
+        """Returns the arguments of `jaxhash.main` that train or resume it."""
+        return [f"--config={self.config}", *self.overrides, f"--workdir={self.folder}"]
+
     def command(self) -> list[str]:
-        """Returns the command that trains or resumes it, unbuffered, for its log."""
-        arguments = [f"--config={self.config}", *self.overrides, f"--workdir={self.folder}"]
-        return [sys.executable, "-u", "-m", "jaxhash.main", *arguments]
+        """Returns the command that does so in a process of its own, unbuffered, for its log."""
+        return [sys.executable, "-u", "-m", "jaxhash.main", *self.arguments()]
 
     def finished(self) -> bool:
         """Tells whether it has results."""

@@ -1,5 +1,6 @@
 """The network: backbone, attention at its nodes, average pool, hash head."""
 
+import functools
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.core import FrozenDict
 
 from jaxhash import registry, shallow
 from jaxhash.errors import UserError
@@ -100,6 +102,58 @@ class HashModel(nn.Module):
         return features.mean(axis=(1, 2)) if features.ndim == 4 else features
 
 
+def initial(model: HashModel, key: jax.Array, image: tuple[int, ...]) -> dict:
+    """Draws the variables of a network, as `model.init` does.
+
+    What comes before the head is a program of its own, without the forward pass: it takes long to
+    compile, and is the same for every head, number of bits and size of images.
+
+    Args:
+      model: the network.
+      key: of the random numbers.
+      image: [h w c] of an input.
+
+    Returns:
+      {"params", "batch_stats"}; the latter is absent where the network has none.
+
+    >>> from jaxhash.config import base
+    >>> model = build(base().model, labels=10)
+    >>> sorted(initial(model, jax.random.key(0), (32, 32, 3))["params"])
+    ['backbone', 'head']
+    """
+    model, images = model.clone(cut=ALL, frozen=frozenset()), (1, *image)
+    trunk = model.clone(head=None)
+    head = model.clone(backbone=None, attention=FrozenDict())
+    parts = (_drawn(key, trunk, images), _drawn(key, head, images, _features_shape(trunk, images)))
+    return {
+        kind: {name: leaf for part in parts for name, leaf in part.get(kind, {}).items()}
+        for kind in ("params", "batch_stats")
+        if any(kind in part for part in parts)
+    }
+
+
+@functools.partial(jax.jit, static_argnames=("model", "images", "features"))
+def _drawn(
+    key: jax.Array,
+    model: HashModel,
+    images: tuple[int, ...],
+    features: tuple[int, ...] | None = None,
+) -> dict:
+    """Draws the variables of the head, which takes `features`, or of all that comes before it."""
+    x = jax.ShapeDtypeStruct(images, jnp.float32)
+    if features is None:
+        return dict(model.lazy_init(key, x, method=HashModel.trunk))
+    return dict(model.lazy_init(key, x, kept=jax.ShapeDtypeStruct(features, jnp.float16)))
+
+
+@functools.lru_cache(maxsize=8)  # a grid asks for the same at every run
+def _features_shape(trunk: HashModel, images: tuple[int, ...]) -> tuple[int, ...]:
+    def traced(x: jax.Array) -> jax.Array:
+        return trunk.init_with_output(jax.random.key(0), x, method=HashModel.trunk)[0]
+
+    return jax.eval_shape(traced, jax.ShapeDtypeStruct(images, jnp.float32)).shape
+
+
 def cut(backbone: str, freeze: str) -> str:
     """Returns the node that `train.freeze` names, `ALL`, or "" where nothing is frozen by it.
 
@@ -153,7 +207,7 @@ def build(config: Any, labels: int) -> HashModel:
         node: mechanism.build(**options, dtype=dtype)
         for node in nodes(name, config.attention.nodes)
     }
-    return HashModel(backbone, attention, _head(config, labels), dtype)
+    return HashModel(backbone, FrozenDict(attention), _head(config, labels), dtype)
 
 
 def is_fitted(config: Any) -> bool:

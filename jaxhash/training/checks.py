@@ -1,5 +1,7 @@
 """What of a run is refused before its first step: settings, network, loss and data together."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
@@ -31,15 +33,22 @@ def before_data(config: ConfigDict, loss: HashLoss, augment: Augment, network: H
         raise UserError(
             "optim.multiplier is 0 for every part of the network; expected a part that trains"
         )
-    image = jnp.zeros((1, config.data.size, config.data.size, len(config.data.mean)))
-    key = jax.random.key(0)
-    outputs, variables = jax.eval_shape(lambda: network.init_with_output(key, image))
-    check_batch_size_is_free(network, variables, image.shape[1:])
-    if loss.needs_logits and outputs.logits is None:
+    image = (config.data.size, config.data.size, len(config.data.mean))
+    classifies = _classifies(network, image)
+    if loss.needs_logits and not classifies:
         raise UserError(
             f"loss.name={config.loss.name} needs a classifier, and model.head.name="
             f"{config.model.head.name} has none; use model.head.name=classifier"
         )
+
+
+@functools.lru_cache(maxsize=8)  # a grid asks for the same at every run
+def _classifies(network: HashModel, image: tuple[int, ...]) -> bool:
+    """Tells whether a network has logits; raises UserError where it cannot be exported."""
+    key, images = jax.random.key(0), jax.ShapeDtypeStruct((1, *image), jnp.float32)
+    outputs, variables = jax.eval_shape(lambda x: network.init_with_output(key, x), images)
+    check_batch_size_is_free(network, variables, image)
+    return outputs.logits is not None
 
 
 def length(config: ConfigDict, total_steps: int, fitted: bool) -> None:

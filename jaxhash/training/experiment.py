@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -22,6 +21,7 @@ from jaxhash.encoders.batches import encode
 from jaxhash.encoders.steps import encode_step, trunk_step
 from jaxhash.losses import Task
 from jaxhash.metrics.evaluate import mean_average_precision
+from jaxhash.metrics.exact import Described
 from jaxhash.metrics.hamming import Coded
 from jaxhash.metrics.held_out import among_each_other
 from jaxhash.models import backbones, freezing, hash_network, pretrained
@@ -226,7 +226,7 @@ class Experiment:
         config, labels = self.config, self.data.train_labels
         method = shallow.build(config.model.shallow)
         assert method is not None  # it is `fitted`
-        vectors = self._train_features(state).astype(np.float64)
+        vectors = self._describe(state, self.data.split.train).astype(np.float64)
         function = method.fit(vectors, labels, config.model.bits, config.seed)
         head = {name: np.asarray(x, np.float32) for name, x in function._asdict().items()}
         variables = {"params": {**state.params, "head": head}, "batch_stats": state.batch_stats}
@@ -243,33 +243,33 @@ class Experiment:
         """
         if self.loss.prepare is None:
             return state
-        task = self._task._replace(features=partial(self._train_features, state))
+        task = self._task._replace(features=partial(self._describe, state, self.data.split.train))
         prepared = self.loss.prepare(state.loss_state, task)
         return state.replace(loss_state=jax.tree.map(np.asarray, prepared))
 
-    def _train_features(self, state: TrainState) -> np.ndarray:
-        """Computes what the hash layer is given of the training images, float16 [n d]."""
-        train = self.data.split.train
+    def _describe(self, state: TrainState, positions: np.ndarray) -> np.ndarray:
+        """Computes what the hash layer is given of images [n] of the data set, float16 [n d]."""
         if self._features and self.model.cut == hash_network.ALL:
-            vectors = np.asarray(self._features.of(train)[:])
+            vectors = np.asarray(self._features.of(positions)[:])
         else:
             whole = self.model.clone(cut=hash_network.ALL)
             vectors = encode(
                 self.replicas.map(partial(trunk_step, model=whole, augment=self.augment)),
                 self.replicas,
                 self.replicas.replicate(state.variables),
-                loader.select(self.data.pool.pixels, train),
+                loader.select(self.data.pool.pixels, positions),
                 batch_size=self.config.eval.batch_size,
-                title="features of the training images",
+                title="features",
                 workers=self.config.data.workers,
             )
         return vectors.mean(axis=1) if self.augment.views > 1 else vectors
 
     def random_state(self) -> TrainState:
         """Returns the state before the first step, with random weights, on the host."""
-        key = keys.initial(self.config.seed)
         # The key is an argument: XLA would compute what follows from a constant while it compiles.
-        return jax.tree.map(np.asarray, jax.jit(self._random_state)(key))
+        key, image = keys.initial(self.config.seed), self.augment.blank(1).shape[1:]
+        variables = hash_network.initial(self.model, key, image)
+        return jax.tree.map(np.asarray, jax.jit(self._state)(variables))
 
     def pretrained(self, state: TrainState) -> tuple[TrainState, dict[str, Any] | None]:
         """Gives a state the initial weights that `model.weights` names.
@@ -294,9 +294,7 @@ class Experiment:
         variables = pretrained.initialise(state.variables, weights, family.torch_names)
         return state.with_variables(variables), None
 
-    def _random_state(self, key: jax.Array) -> TrainState:
-        pixels = jnp.zeros((1, *self.data.pool.pixels.shape[1:]), jnp.uint8)
-        variables = self.model.init(key, self.augment.for_encoding(pixels), train=False)
+    def _state(self, variables: dict) -> TrainState:
         kind = AveragedState if self._average else TrainState
         return kind.create(variables, self.optimizer, self.loss.init(self._task))
 
@@ -315,6 +313,16 @@ class Experiment:
             if self._features:
                 pace = None  # of the layers behind the cut alone
         return Encoded(queries, Coded(codes, labels[split.database]), self.db_codes, pace)
+
+    def described(self, state: TrainState) -> tuple[Described, Described]:
+        """Computes what the hash layer is given of queries and database; of a replicated state."""
+        split, labels = self.data.split, self.data.pool.labels
+        first = self.replicas.first(state)
+        query, database = (
+            Described(self._describe(first, positions), labels[positions])
+            for positions in (split.query, split.database)
+        )
+        return query, database
 
     def held_out_map(self, state: TrainState) -> float | None:
         """Measures the held-out images as queries, as the protocol measures its own.

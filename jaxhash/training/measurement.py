@@ -4,13 +4,14 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import numpy as np
 from etils import epath
 
 from jaxhash.encoders import attention_maps
-from jaxhash.metrics import hamming, unseen
+from jaxhash.metrics import exact, hamming, unseen
 from jaxhash.metrics.evaluate import evaluate
 from jaxhash.report import plots, table
 from jaxhash.runs import disk, origin, provenance, workdir
@@ -29,18 +30,25 @@ def measure(experiment: Experiment, state: TrainState) -> tuple[Encoded, dict]:
 
     Returns:
       the codes, and on process 0 the numbers of `jaxhash.metrics.evaluate`, with `held_out_map`
-      where images are held out and `map_seen@seen` and the others of `jaxhash.metrics.unseen`
-      where classes are; on other processes {}.
+      where images are held out, `map_seen@seen` and the others of `jaxhash.metrics.unseen` where
+      classes are, and with `eval.cosine` the same of features as `cosine_map`, `cosine_map_...`;
+      on other processes {}.
     """
     encoded, held_out = experiment.codes(state), experiment.held_out_map(state)
+    described = experiment.described(state) if experiment.config.eval.cosine else None
     if not experiment.replicas.primary:
         return encoded, {}
     bits, map_at = experiment.config.model.bits, experiment.data.protocol.map_at
     coded = (encoded.queries, encoded.database, bits)
-    numbers = evaluate(*coded, map_at)
-    if experiment.data.split.unseen:
-        of_kinds = unseen.by_kind(*coded, experiment.data.split.unseen, map_at)
-        numbers |= {f"map_{measure}": value for measure, value in of_kinds.items()}
+    numbers, left_out = evaluate(*coded, map_at), experiment.data.split.unseen
+    if left_out:
+        by_kind = unseen.by_kind(*coded, left_out, map_at)
+        numbers |= {f"map_{measure}": value for measure, value in by_kind.items()}
+    if described:
+        average = partial(exact.cosine_map, map_at=map_at)
+        numbers["cosine_map"] = average(*described)
+        by_kind = unseen.of_kinds(*described, left_out, average) if left_out else {}
+        numbers |= {f"cosine_map_{measure}": value for measure, value in by_kind.items()}
     return encoded, numbers if held_out is None else numbers | {"held_out_map": held_out}
 
 

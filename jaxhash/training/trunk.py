@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -97,13 +97,9 @@ def keep(
     )
     place = cache.root(config.data.features)
     network: dict[str, Any] = {"model": model, "augment": augment}
-    image = jax.ShapeDtypeStruct((1, *pool.pixels.shape[1:]), jnp.uint8)
-    program = jax.jit(partial(trunk_step, **network)).lower(variables, image)
-    kept = program.out_info.shape[1:]
-    key = {
-        "program": hashlib.sha256(program.as_text().encode()).hexdigest(),
-        "weights": _digest(variables, behind),
-    }
+    program = _program(model.clone(head=None), augment, pool.pixels.shape[1:], _shapes(variables))
+    kept = program.kept
+    key = {"program": program.digest, "weights": _digest(variables, behind)}
     title = f"{config.data.name}, {config.model.backbone.name} frozen to {model.cut}"
     encoded = partial(
         encode,
@@ -140,6 +136,38 @@ def keep(
     one = kept[1:] if augment.views > 1 else kept
     kept_views = obtain(title, key | own, (views * count, *one), augmented)
     return Features(positions, values, split.train, kept_views)
+
+
+class _Program(NamedTuple):
+    """What computes features: a digest of it, and the shape [v ...] that it keeps of an image."""
+
+    digest: str
+    kept: tuple[int, ...]
+
+
+@lru_cache(maxsize=8)  # a grid asks for the same at every run
+def _program(
+    model: HashModel, augment: Augment, image: tuple[int, ...], variables: "_Shapes"
+) -> _Program:
+    step = jax.jit(partial(trunk_step, model=model, augment=augment))
+    lowered = step.lower(variables.tree(), jax.ShapeDtypeStruct((1, *image), jnp.uint8))
+    digest = hashlib.sha256(lowered.as_text().encode()).hexdigest()
+    return _Program(digest, lowered.out_info.shape[1:])
+
+
+class _Shapes(NamedTuple):
+    """Shapes and dtypes of variables, that can be compared."""
+
+    leaves: tuple[jax.ShapeDtypeStruct, ...]
+    structure: Any
+
+    def tree(self) -> dict:
+        return jax.tree.unflatten(self.structure, self.leaves)
+
+
+def _shapes(variables: dict) -> _Shapes:
+    leaves, structure = jax.tree.flatten(variables)
+    return _Shapes(tuple(jax.ShapeDtypeStruct(x.shape, x.dtype) for x in leaves), structure)
 
 
 def _digest(variables: dict, behind: Any) -> str:

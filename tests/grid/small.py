@@ -44,8 +44,13 @@ def finish(run, **changes):
 
 
 class Script(Run):
-    """A run whose process is a few lines of Python, which know its folder as `folder`."""
+    """A run that is a few lines of Python, which know its folder as `folder`."""
+
+    def arguments(self):
+        """Returns the lines, as `tests.grid.script_worker` takes them."""
+        first = f"import pathlib; folder = pathlib.Path({str(self.folder)!r})"
+        return [f"{first}\n{self.config}"]
 
     def command(self):
-        first = f"import pathlib; folder = pathlib.Path({str(self.folder)!r})"
-        return [*super().command()[:2], "-c", f"{first}\n{self.config}"]
+        """Returns the command that runs them in a process of its own."""
+        return [*super().command()[:2], "-c", *self.arguments()]

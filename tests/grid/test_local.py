@@ -20,6 +20,11 @@ GOOD = "import json; (folder / 'results.json').write_text(json.dumps({'map': 0.5
 BAD = "print('first'); raise SystemExit('jaxhash: the last line')"
 
 
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch):
+    monkeypatch.setattr(local, "WORKER", (*local.WORKER[:3], "tests.grid.script_worker"))
+
+
 def train(runs, jobs=1):
     with Progress(len(runs), 0) as progress:
         local.train(runs, jobs, progress)
@@ -128,14 +133,90 @@ def test_gpus_are_those_that_the_driver_lists(tmp_path):
     assert local.gpus({"PATH": "/nowhere"}) == []
 
 
-def test_a_process_gets_its_share(tmp_path):
+def test_a_process_gets_its_share(tmp_path, monkeypatch):
     core = min(os.sched_getaffinity(0))
-    share = local.Share([core], ["3"])
+    monkeypatch.setattr(local, "shares", lambda jobs: [local.Share([core], ["3"])])
     text = "import os; print(os.sched_getaffinity(0), os.environ['CUDA_VISIBLE_DEVICES'])"
-    with (tmp_path / "out").open("wb") as log:
-        process = share.start([sys.executable, "-c", f"import time; time.sleep(0.2); {text}"], log)
-    assert process.wait() == 0
-    assert (tmp_path / "out").read_text() == f"{{{core}}} 3\n"
+    train([script(tmp_path, "a", f"import time; time.sleep(0.2); {text}")])
+    assert (tmp_path / "a" / "log.txt").read_text().endswith(f"\n{{{core}}} 3\n")
+
+
+PID = f"import os; (folder / 'pid').write_text(str(os.getpid())); {GOOD}"
+MISTAKE = "from jaxhash.errors import UserError; raise UserError('bits=0: expected 1 or more')"
+
+
+def pids(runs):
+    return [(run.folder / "pid").read_text() for run in runs]
+
+
+def test_a_process_trains_one_run_after_another(tmp_path):
+    runs = [script(tmp_path, name, PID) for name in "abc"]
+    runs.insert(1, script(tmp_path, "mistake", MISTAKE))
+    (failure,) = train(runs)
+    assert failure.why == "jaxhash: bits=0: expected 1 or more"
+    assert len({*pids(run for run in runs if run.name != "mistake")}) == 1
+
+
+@pytest.mark.parametrize("bad", [BAD, "1 / 0", "import os; os._exit(3)"])
+def test_a_process_that_failed_is_replaced(tmp_path, bad):
+    runs = [script(tmp_path, "a", PID), script(tmp_path, "b", bad), script(tmp_path, "c", PID)]
+    (failure,) = train(runs)
+    assert failure.run.name == "b"
+    first, second = pids([runs[0], runs[2]])
+    assert first != second
+    if bad == "1 / 0":
+        assert failure.why == "ZeroDivisionError: division by zero"
+
+
+def test_a_process_is_replaced_after_many_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "MOST", 2)
+    runs = [script(tmp_path, name, PID) for name in "abcde"]
+    assert train(runs) == []
+    assert [*Counter(pids(runs)).values()] == [2, 2, 1]
+
+
+def test_a_run_is_let_go_when_it_ends_and_its_log_is_its_own(tmp_path):
+    text = (
+        "import time\n"
+        "while not (folder.parent / 'seen').exists(): time.sleep(0.05)\n"
+        f"print('only in b')\n{GOOD}"
+    )
+    runs = [script(tmp_path, "a", f"print('only in a'); {GOOD}"), script(tmp_path, "b", text)]
+
+    def look():
+        """Claims the first run while the process is busy with the second."""
+        wait_for(lambda: runs[1].state() == "running")
+        log = runs[0].claim()
+        if log:
+            log.close()
+            (tmp_path / "claimed").touch()
+        (tmp_path / "seen").touch()
+
+    threading.Thread(target=look).start()
+    assert train(runs) == []
+    assert (tmp_path / "claimed").exists()
+    assert "only in a" in (tmp_path / "a" / "log.txt").read_text()
+    assert "only in a" not in (tmp_path / "b" / "log.txt").read_text()
+
+
+def test_a_run_outlives_the_grid_and_no_other_follows(tmp_path):
+    grid = (
+        "import sys; from pathlib import Path; from tests.grid import small\n"
+        "from jaxhash.grid import local; from jaxhash.grid.progress import Progress\n"
+        "local.WORKER = (*local.WORKER[:3], 'tests.grid.script_worker')\n"
+        "folder, text = Path(sys.argv[1]), sys.argv[2]\n"
+        "local.train([small.Script(folder / n, text, ()) for n in 'ab'], 1, Progress(2, 0))\n"
+    )
+    text = f"import time; (folder / 'ready').touch(); time.sleep(1); {GOOD}"
+    process = subprocess.Popen([sys.executable, "-c", grid, str(tmp_path), text])
+    wait_for((tmp_path / "a" / "ready").exists)
+    process.kill()
+    process.wait()
+    first = script(tmp_path, "a", text)
+    assert first.state() == "running"
+    wait_for(first.finished)
+    time.sleep(0.5)
+    assert not (tmp_path / "b").exists()
 
 
 def test_the_last_line_is_the_last_that_says_something(tmp_path):

@@ -18,6 +18,7 @@ from jaxhash.metrics import (
     counting,
     curves,
     evaluate,
+    exact,
     graded,
     hamming,
     held_out,
@@ -118,6 +119,25 @@ def cases():
     labels = GOOD._replace(labels=2.0 * ONE_HOT - 1)
     yield held_out.among_each_other, {"images": labels, "bits": 12}, "labels", "hold"
     yield unseen.by_kind, both | {"queries": labels, "unseen": [0]}, "labels", "hold"
+    described = exact.Described(np.zeros((20, 3)), ONE_HOT)
+    pair = {"queries": described, "database": described}
+    kinds = pair | {"unseen": [0], "average": exact.cosine_map}
+    yield (
+        unseen.of_kinds,
+        kinds | {"queries": described._replace(labels=3 * ONE_HOT)},
+        "labels",
+        "hold",
+    )
+    for one, said in (
+        ({"queries": exact.Described(np.zeros(3), ONE_HOT)}, "queries.vectors: float64 [3]"),
+        ({"queries": exact.Described(np.full((20, 3), np.nan), ONE_HOT)}, "not finite"),
+        ({"queries": exact.Described(np.zeros((0, 3)), ONE_HOT[:0])}, "empty"),
+        ({"database": exact.Described(np.zeros((20, 2)), ONE_HOT)}, "dimensions"),
+        ({"database": exact.Described(np.zeros((20, 3)), ONE_HOT[:, :2])}, "columns of labels"),
+        ({"database": exact.Described(np.zeros((20, 3)), ONE_HOT[:10])}, "10 rows of labels"),
+    ):
+        yield exact.cosine_map, pair | one, "", said
+    yield from depths(exact.cosine_map, "map_at", none=True, **pair)
     yield from depths(counting.count, "at", none=True, **both)
     for bad, said in BAD_CODES:
         yield hamming.distances, {"queries": bad, "database": CODES}, "queries", said

@@ -15,6 +15,7 @@ from jaxhash.encoders.exported import Exported
 from jaxhash.encoders.exporter import export_encoder
 from jaxhash.errors import UserError
 from jaxhash.metrics.evaluate import evaluate
+from jaxhash.metrics.exact import Described, cosine_map
 from jaxhash.metrics.hamming import Coded
 from jaxhash.runs.workdir import RESULTS
 from jaxhash.training import loop, measurement
@@ -75,6 +76,23 @@ def test_a_run_is_found_finished_and_fitted_once(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(Experiment, "fit", again)
     assert loop.train_and_evaluate(config, folder)["map"] == first["map"]
     assert loop.evaluate_checkpoint(folder)["map"] == first["map"]
+
+
+def test_an_exact_search_by_what_it_is_fitted_to(tmp_path):
+    """Free to ask for of a run that is finished."""
+    config, folder = config_of("itq"), tmp_path / "run"
+    assert "cosine_map" not in loop.train_and_evaluate(config, folder)
+    config.eval.cosine = True
+    found = loop.evaluate_checkpoint(folder, config)["cosine_map"]
+    experiment = Experiment(config)
+    split, pool = experiment.data.split, experiment.data.pool
+
+    def described(positions):
+        images = experiment.augment.for_encoding(jnp.asarray(pool.pixels)[positions])
+        return Described(np.asarray(images).reshape(len(positions), -1), pool.labels[positions])
+
+    exact = cosine_map(described(split.query), described(split.database))
+    assert found == pytest.approx(exact, abs=1e-4)  # of float16
 
 
 def test_an_encoder_of_it_encodes_and_is_exported(tmp_path):
