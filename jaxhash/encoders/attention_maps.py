@@ -39,6 +39,8 @@ def compute(
     Returns:
       {node: [n h' w']}, in the order of the network; empty where it has no attention.
     """
+    if not model.attention:
+        return {}
     step = jax.jit(partial(attention_step, model=model, augment=augment))
     maps = step(variables, jnp.asarray(pixels))  # jit returns dictionaries in alphabetical order
     return {node: np.asarray(maps[node]) for node in model.attention if node in maps}

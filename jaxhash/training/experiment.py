@@ -4,10 +4,11 @@ import contextlib
 import math
 import time
 from collections.abc import Callable, Generator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -77,8 +78,9 @@ class Experiment:
         self.extended = tuple(step for step in extended if step < self.total_steps)
         self._trained = self._behind = self._variables = None
         if self.model.cut or self.model.frozen:
-            shapes, image = self._shapes()
-            behind = freezing.trained(self.model.clone(frozen=frozenset()), shapes, image)
+            shapes, behind = _behind(
+                self.model.clone(frozen=frozenset()), self.augment.blank(1).shape
+            )
             self._trained = freezing.without(behind, self.model.frozen)
             if self._keeps:
                 self._behind, self._variables = behind, shapes
@@ -120,11 +122,6 @@ class Experiment:
         frozen = optimizers.frozen(config.optim)
         cut = hash_network.cut(config.model.backbone.name, config.train.freeze)
         return hash_network.build(config.model, labels).clone(frozen=frozen, cut=cut)
-
-    def _shapes(self) -> tuple[dict, tuple[int, ...]]:
-        """Returns the shapes of the variables, and of an input of the network."""
-        image, key = self.augment.blank(1), jax.random.key(0)
-        return jax.eval_shape(lambda: self.model.init(key, image)), image.shape[1:]
 
     @property
     def _keeps(self) -> bool:
@@ -369,6 +366,14 @@ class Experiment:
             title=title,
             workers=self.config.data.workers,
         )
+
+
+@lru_cache(maxsize=8)  # a grid asks for the same at every run
+def _behind(model: HashModel, images: tuple[int, ...]) -> tuple[Any, Any]:
+    """Returns the shapes of the variables, and which of them are behind the cut; both trees."""
+    x = jax.ShapeDtypeStruct(images, jnp.float32)
+    shapes = jax.eval_shape(lambda x: model.init(jax.random.key(0), x), x)
+    return shapes, freezing.trained(model, shapes, images[1:])
 
 
 def _own(order: sampler.Order, share: slice, step: int) -> np.ndarray:
