@@ -20,10 +20,14 @@ from jaxhash.cli import command_line, overrides
 from jaxhash.grid import expand, local, slurm
 from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
-from jaxhash.report import lengths
+from jaxhash.report import lengths, lines
 from jaxhash.runs import results, workdir
 
-TABLES = {"table.md": lengths.markdown, "table.csv": lengths.csv_text}
+TABLES = {
+    "table.md": lengths.markdown,
+    "table.csv": lengths.csv_text,
+    "runs.csv": lines.csv_text,
+}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -60,7 +64,7 @@ def _conclude(asked: Sequence[Run], progress: Progress, out: Path) -> int:
         found = results.read(done)
         for name, write in TABLES.items():
             workdir.write(out / name, write(found))
-        print(f"\n{lengths.markdown(found)}\nsee {' and '.join(str(out / n) for n in TABLES)}")
+        print(f"\n{lengths.markdown(found)}\nsee {', '.join(str(out / n) for n in TABLES)}")
     for failure in progress.failures:
         print(failure, file=sys.stderr)
     left = len(asked) - len(done)

@@ -7,6 +7,7 @@ of a run for `jaxhash.main`, with its log, and answers with the exit code; see `
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import socket
@@ -86,9 +87,9 @@ def _writing_to(log: int) -> Iterator[None]:
 
 
 def _train(arguments: list[str]) -> None:
-    from jaxhash import main  # noqa: PLC0415  the log is there to say what cannot be imported
-
-    main.main(arguments)
+    # By name, as a process of its own would be started: the commands are above this package. And
+    # not before the log is there, which says what cannot be imported.
+    importlib.import_module("jaxhash.main").main(arguments)
 
 
 if __name__ == "__main__":

@@ -105,9 +105,32 @@ def test_what_is_done_is_kept_and_what_was_cut_goes_on(grid, tmp_path):
         _, line = csv.reader(file)
     assert line[:6] == ["digits", "digits", "mAP", "small", "8", "2"]
     assert abs(float(line[6]) - mean) < 1e-9
+    with (tmp_path / "out" / "runs.csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["seed"] for row in rows] == ["0", "1"]
+    assert [float(row["map"]) for row in rows] == pytest.approx(values, rel=1e-5)
 
     listed, _ = grid("--seeds=2", "--list").communicate()
     assert [line.split()[0] for line in listed.splitlines()] == ["done", "done"]
+
+
+@pytest.mark.slow
+def test_the_second_run_of_a_process_is_the_one_that_trains_alone(grid, tmp_path, data_dir):
+    process = grid("--seeds=2")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    second = tmp_path / "out" / "small,bits=8,seed=1"
+    alone = tmp_path / "alone"
+    config = f"--config={small.config(tmp_path)}:bits=8"
+    given = [config, "--config.seed=1", f"--config.data.dir={data_dir}", f"--workdir={alone}"]
+    subprocess.run([sys.executable, "-m", "jaxhash.main", *given], check=True, cwd=ROOT)
+    results, losses = [], []
+    for folder in (second, alone):
+        numbers = json.loads((folder / "results.json").read_text())
+        results.append({name: numbers[name] for name in ("map", "bit_balance", "precision_at")})
+        rows = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
+        losses.append([row["train/loss"] for row in rows if "train/loss" in row])
+    assert results[0] == results[1] and losses[0] == losses[1] and losses[0]
 
 
 def test_a_failed_run_is_told_and_the_others_are_in_the_table(grid, tmp_path):
