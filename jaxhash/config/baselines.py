@@ -63,6 +63,7 @@ def baseline(
     norm: bool = False,
     augmented: bool = False,
     name: str | None = None,
+    searched: dict[str, Any] | None = None,
     paper: dict[str, Any] | None = None,
     **head_options: Any,
 ) -> ConfigDict:
@@ -94,6 +95,8 @@ def baseline(
       augmented: whether scale=frozen has eight augmented views of each training image, for an
         objective that compares views.
       name: of the method, where it is not that of its loss.
+      searched: `lr` and `hash_norm` of scale=frozen, chosen on held-out training images among
+        learning rates of 1e-3 and 3e-3, each with and without hash_norm (results/methods).
       paper: `optim` and `train` of scale=paper, where they are not RMSProp 1e-5, batches of 128 and
         150 epochs, with which the best known public implementation runs most methods.
       head_options: of the head.
@@ -128,6 +131,8 @@ def baseline(
         return config
     if args.scale == "frozen":
         frozen(config, "all", augmented=augmented)
+        if searched:
+            config.optim.lr, config.model.hash_norm = searched["lr"], searched["hash_norm"]
     else:
         lite(config)
     return config

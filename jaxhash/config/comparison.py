@@ -17,6 +17,7 @@ FREE_TO_CHANGE = (
     "data.workers",
     "devices",
     "eval.cosine",
+    "eval.pictures",
     "log.every_steps",
     "checkpoint.keep",
 )

@@ -113,6 +113,7 @@ def base() -> ConfigDict:
     config.eval.at_start = True  # measure the untrained network too
     # Also measure an exact search by the cosine of what the hash layer is given.
     config.eval.cosine = False
+    config.eval.pictures = True  # draw curves, retrieved images and attention of the last state
     config.eval.every_epochs = 0.0  # 0: only at the end
     config.eval.every_steps = placeholder(int)
 

@@ -164,6 +164,7 @@ RANGES: dict[str, Range] = {
     "eval.batch_size": whole(1, 2**20),
     "eval.at_start": TRUTH,
     "eval.cosine": TRUTH,
+    "eval.pictures": TRUTH,
     "eval.every_epochs": EPOCHS,
     "eval.every_steps": STEPS,
     "checkpoint.every_epochs": EPOCHS,

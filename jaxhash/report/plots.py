@@ -46,7 +46,7 @@ def curves(path: Path, title: str, evaluations: dict[str, dict]) -> None:
     recall_axes.set_xlim(0, 1.02)
     recall_axes.legend(loc="lower left")
     figure.suptitle(lettering.fit(title, TITLE))
-    _save(figure, path)
+    save(figure, path)
 
 
 def retrieval(
@@ -92,7 +92,7 @@ def retrieval(
         f"{title}\nquery, then its nearest: solid frame right, dashed frame wrong",
         y=1 - 0.1 / height,
     )
-    _save(figure, path)
+    save(figure, path)
 
 
 def attention(
@@ -127,7 +127,7 @@ def attention(
             )
     title = lettering.fit(title, CAPTION * columns, lines=2)
     figure.suptitle(f"{title}\nbright: counts most in this picture", fontsize=10)
-    _save(figure, path)
+    save(figure, path)
 
 
 def _cell(
@@ -160,7 +160,8 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
     axes.grid(alpha=0.3)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, in fonts that have all its letters."""
     lettering.choose_fonts(figure)
     FigureCanvasAgg(figure)
     with path.open("wb") as file:  # the path may be in object storage

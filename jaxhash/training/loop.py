@@ -115,7 +115,8 @@ def train_and_evaluate(
         if stop.requested:
             print(f"{stop.requested}: saved; the same command continues from here")
             return None
-        return measurement.finish(experiment, experiment.replicas.replicate(state), folder)
+        whole = experiment.replicas.replicate(state)
+        return measurement.finish(experiment, whole, folder, pictures=config.eval.pictures)
 
 
 def evaluate_checkpoint(folder: epath.PathLike, config: ConfigDict | None = None) -> dict | None:

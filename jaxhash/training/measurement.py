@@ -58,7 +58,9 @@ def scalars(numbers: dict) -> dict[str, float]:
     return {f"eval/{name}": value for name, value in numbers.items() if isinstance(value, kinds)}
 
 
-def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dict | None:
+def finish(
+    experiment: Experiment, state: TrainState, folder: epath.Path, *, pictures: bool = True
+) -> dict | None:
     """Measures a replicated state; process 0 writes results and pictures, and prints the table.
 
     Those of an unfinished run are in `results-STEP.json`: a run with `results.json` is finished.
@@ -107,7 +109,8 @@ def finish(experiment: Experiment, state: TrainState, folder: epath.Path) -> dic
     if step < total:
         print(f"step {step:,} of {total:,}: the run is not finished; these results are in {path}")
     show(results)
-    _draw(experiment, state, encoded, results, folder)
+    if pictures:
+        _draw(experiment, state, encoded, results, folder)
     return results
 
 

@@ -65,3 +65,11 @@ def test_untrained_numbers_are_those_of_step_0_and_of_no_other(config, tmp_path)
     path = tmp_path / "metrics.jsonl"
     path.write_text(json.dumps({**first, "step": 0}) + "\n")
     assert loop.evaluate_checkpoint(tmp_path)["at_start"]["map"] == first["eval/map"]
+
+
+def test_pictures_can_be_left_out_and_drawn_later(config, tmp_path):
+    config.eval.pictures = False
+    results = loop.train_and_evaluate(config, tmp_path)
+    assert pictures(tmp_path) == set()
+    assert loop.evaluate_checkpoint(tmp_path)["map"] == results["map"]
+    assert pictures(tmp_path) == PICTURES

@@ -1,0 +1,103 @@
+"""Tables of many methods, from files that are written here."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxhash.errors import UserError
+from jaxhash.report import lines, papers, standings
+from jaxhash.runs.results import Run
+from tests.report import fakes
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Writes a CSV of made-up runs, as a grid does, and returns its path."""
+
+    def write(*runs):
+        path = tmp_path / "runs.csv"
+        path.write_text(lines.csv_text([Run(str(n), run, [], {}) for n, run in enumerate(runs)]))
+        return path
+
+    return write
+
+
+def run(name, seed=0, bits=16, **measures):
+    return fakes.results(name, bits, seed, **measures)
+
+
+def test_means_over_seeds_best_first(file):
+    runs = [run("a", 0, map=0.25), run("a", 1, map=0.5), run("b", 0, map=0.75)]
+    rows = standings.read(file(*runs, run("b", 0, bits=32, map=0.25)))
+    assert [(each.name, each.mean) for each in standings.standings(rows)] == [
+        ("b", 0.5),
+        ("a", 0.375),
+    ]
+    *_, best, other = standings.markdown(rows).splitlines()
+    assert best == "| b | **0.7500** | **0.2500** |"
+    assert other == "| a | 0.3750 +- 0.1768 |  |"
+
+
+def test_every_measure_has_a_table(file):
+    text = standings.report(standings.read(file(run("a", **{"map_unseen@all": 0.125}))))
+    assert "mAP:" in text and "P@H<=2:" in text and "P@1000:" not in text
+    assert "unseen@all:\n\n| method | 16 bits |\n|---|---|\n| a | **0.1250** |" in text
+
+
+def test_agreement_with_a_paper(file):
+    (figures,) = [source.figures for source in papers.SOURCES if "dsh" in source.figures]
+    names = [name for name in figures if name != "dhida"]
+    values = {name: figures[name][16] for name in names}
+    same = [run(f"{name}-frozen", map=value) for name, value in values.items()]
+    (found,) = standings.correlations(standings.read(file(*same)))
+    assert (found.bits, found.methods) == (16, len(names))
+    assert (found.rho, found.tau) == pytest.approx((1, 1))
+    turned = [run(f"{name}-frozen", map=1 - value) for name, value in values.items()]
+    (found,) = standings.correlations(standings.read(file(*turned)))
+    assert (found.rho, found.tau) == pytest.approx((-1, -1))
+    assert standings.correlations(standings.read(file(*same[:2]))) == []
+
+
+def test_tau_by_counting_pairs(file):
+    values = {"dsh": 0.5, "dhn": 0.4, "lcdsh": 0.3, "hashnet": 0.6}
+    rows = standings.read(file(*(run(name, map=value) for name, value in values.items())))
+    (found,) = standings.correlations(rows)
+    (figures,) = [source.figures for source in papers.SOURCES if "dsh" in source.figures]
+    ours, theirs = np.array([(value, figures[name][16]) for name, value in values.items()]).T
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    agreed = [np.sign((ours[i] - ours[j]) * (theirs[i] - theirs[j])) for i, j in pairs]
+    assert found.tau == pytest.approx(np.mean(agreed))
+
+
+def test_the_picture_has_a_line_for_each_method(file, tmp_path):
+    sizes = []
+    for count in (2, 40):
+        runs = [run(f"m{n}", bits=bits, map=n / 50) for n in range(count) for bits in (16, 32)]
+        standings.draw(tmp_path / "a.png", standings.read(file(*runs)))
+        with Image.open(tmp_path / "a.png") as image:
+            sizes.append(image.height)
+    assert sizes[1] > 4 * sizes[0]
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (lambda path: None, "cannot be read"),
+        (lambda path: path.write_text("a,b\n1,2\n"), "no runs; expected runs.csv"),
+        (lambda path: path.write_bytes(b"\xff\xfe\x00"), "cannot be read"),
+        (lambda path: path.write_text(""), "no runs"),
+    ],
+)
+def test_other_files_are_refused(tmp_path, write, said):
+    path = tmp_path / "other.csv"
+    write(path)
+    with pytest.raises(UserError, match=said) as error:
+        standings.read(path)
+    assert "\n" not in str(error.value)
+
+
+def test_runs_that_cannot_stand_in_one_table(file):
+    with pytest.raises(UserError, match="a twice with 16 bits and seed 0"):
+        standings.read(file(run("a"), run("a")))
+    with pytest.raises(UserError, match="several protocols"):
+        standings.read(file(run("a"), run("a", protocol="cifar10_59k")))
