@@ -1,7 +1,9 @@
 """For the pages of methods: one for each config, made of docstrings when the site is built."""
 
 import ast
+import functools
 import re
+import statistics
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
@@ -9,8 +11,11 @@ from mkdocs.structure.files import File, Files
 
 from jaxhash import config as configs
 from jaxhash.models import hash_network
+from jaxhash.report import standings, table
+from jaxhash.report.seeds import Spread
 
 ROOT = Path(__file__).parent.parent
+RUNS = ROOT / "results" / "methods" / "runs.csv"
 SYSTEMS = ("dhida", "dah", "adh", "triplet_greedy", "hrmpa")
 
 
@@ -35,9 +40,47 @@ def page(path: Path) -> str:
     made = "jaxhash.{}.{}".format(*builder(path))
     parts = '    options:\n      filters: ["!^_", "!^build$"]\n'
     return (
-        f"# {title.rstrip('.')}\n{rest}\n\n## Objective\n\n::: {made}.build\n\n"
+        f"# {title.rstrip('.')}\n{rest}\n\n{_measured(path)}## Objective\n\n::: {made}.build\n\n"
         f"## Parts\n\n::: {made}\n{parts}"
     )
+
+
+def _measured(path: Path) -> str:
+    """Writes what the method reached beside all others, or nothing where it was not run."""
+    name, rows = configs.load(f"{path}:scale=frozen").name, _rows()
+    own = [row for row in rows if row["name"] == name]
+    if not own:
+        return ""
+    lines = []
+    for bits in sorted({int(row["bits"]) for row in own}):
+        same = [row for row in own if int(row["bits"]) == bits]
+        order = standings.standings(row for row in rows if int(row["bits"]) == bits)
+        place = 1 + [each.name for each in order].index(name)
+        spreads = (
+            Spread.of([float(row[measure]) for row in same]).text()
+            for measure in standings.MEASURES
+        )
+        lines.append((str(bits), *spreads, f"{place} of {len(order)}", _step(same)))
+    seeds = len({row["seed"] for row in own})
+    titles = ("bits", *standings.MEASURES.values(), "place by mAP", "images/s in training")
+    return (
+        "## Results\n\n"
+        f"`scale=frozen`, {own[0]['dataset']}, protocol {own[0]['protocol']}, {seeds} seeds, "
+        f"weights {own[0]['weights']}, {own[0]['hardware']}; beside the others in "
+        f"[Results](../results.md).\n\n{table.lay_out(titles, lines)}\n\n"
+    )
+
+
+def _step(rows: list[standings.Row]) -> str:
+    paces = [
+        float(row["train_images_per_second"]) for row in rows if row["train_images_per_second"]
+    ]
+    return f"{statistics.median(paces):,.0f}" if paces else "fitted"
+
+
+@functools.cache
+def _rows() -> list[standings.Row]:
+    return standings.read(RUNS)
 
 
 def builder(path: Path) -> tuple[str, str]:

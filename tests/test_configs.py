@@ -1,9 +1,18 @@
 """The files in configs/: what their arguments choose."""
 
+from pathlib import Path
+
 import pytest
 
 from jaxhash import config as configs
+from jaxhash import losses
+from jaxhash.data import augment
 from jaxhash.errors import UserError
+from jaxhash.models import hash_network
+from jaxhash.training import checks
+
+ROOT = Path(__file__).parents[1]
+BASELINES = sorted(path.stem for path in (ROOT / "configs" / "baselines").glob("*.py"))
 
 
 @pytest.mark.parametrize(("attention", "row"), [("ida", "whole"), ("danet", "D"), ("none", "R")])
@@ -60,3 +69,10 @@ def test_attention_stands_where_the_scale_lite_is_asked_for_it():
         "triplet_greedy.py:at=stages,scale=lite": ("block11", "block15", "block16"),
     }.items():
         assert configs.load(f"configs/{config}").model.attention.nodes == nodes
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_a_baseline_is_whole_at_its_scale_for_digits(name):
+    config = configs.load(f"configs/baselines/{name}.py:dataset=digits,scale=quick,bits=16")
+    network = hash_network.build(config.model, labels=10)
+    checks.before_data(config, losses.build(config.loss), augment.build(config.data), network)

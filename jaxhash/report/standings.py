@@ -16,6 +16,7 @@ from scipy import stats
 
 from jaxhash.cli import command_line
 from jaxhash.errors import UserError
+from jaxhash.metrics.unseen import MEASURES as KINDS
 from jaxhash.report import papers, plots, table
 from jaxhash.report.seeds import Spread
 
@@ -24,11 +25,8 @@ MEASURES = {
     "map": "mAP",
     "precision_at_1000": "P@1000",
     "precision_at_radius_2": "P@H<=2",
-    "map_seen@seen": "seen@seen",
-    "map_seen@all": "seen@all",
-    "map_unseen@unseen": "unseen@unseen",
-    "map_unseen@all": "unseen@all",
 }
+OF_KINDS = {f"map_{kind}": f"mAP, {kind}" for kind in KINDS}
 FEW = 3  # methods that a rank correlation needs at least
 TESTS = (stats.spearmanr, stats.kendalltau)
 ROW = 0.24  # inches of a method in the picture
@@ -123,6 +121,40 @@ def markdown(rows: Sequence[Row], measure: str = "map") -> str:
     return table.lay_out(("method", *(f"{bits} bits" for bits in lengths)), lines)
 
 
+def by_kind(rows: Sequence[Row]) -> str:
+    """Writes a table of the measures of `jaxhash.metrics.unseen`, the best of each in bold.
+
+    Methods are sorted by `unseen@all`, and have a line for each length. Beside them stands the
+    exact search by cosine of the runs that measured it (`eval.cosine`).
+    """
+    groups: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for row in rows:
+        for name, start in ((row["name"], "map_"), ("exact search by cosine", "cosine_map_")):
+            found = {kind: row.get(f"{start}{kind}") for kind in KINDS}
+            if all(found.values()):
+                own = groups.setdefault((name, row["bits"] if start == "map_" else ""), {})
+                for kind, value in found.items():
+                    own.setdefault(kind, []).append(float(value or 0))
+    means = {
+        group: {kind: statistics.mean(values) for kind, values in own.items()}
+        for group, own in groups.items()
+    }
+    best = {kind: max(mean[kind] for mean in means.values()) for kind in KINDS}
+    lines = [
+        (
+            *group,
+            *(
+                f"**{Spread.of(groups[group][kind]).text()}**"
+                if means[group][kind] == best[kind]
+                else Spread.of(groups[group][kind]).text()
+                for kind in KINDS
+            ),
+        )
+        for group in sorted(means, key=lambda group: -means[group][KINDS[-1]])
+    ]
+    return table.lay_out(("method", "bits", *KINDS), lines)
+
+
 class Correlation(NamedTuple):
     """How far two orders of methods agree: Spearman's rho and Kendall's tau, each from -1 to 1."""
 
@@ -182,7 +214,7 @@ def draw(path: Path, rows: Sequence[Row], measure: str = "map") -> None:
     axes.set_yticks(range(len(found)), [each.name for each in found], fontsize=8)
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.grid(alpha=0.3)
-    axes.set_xlabel(MEASURES.get(measure, measure))
+    axes.set_xlabel((MEASURES | OF_KINDS)[measure])
     axes.legend(loc="lower right")
     axes.set_title(f"{rows[0]['dataset']}, protocol {rows[0]['protocol']}")
     plots.save(figure, path)
@@ -194,6 +226,8 @@ def report(rows: Sequence[Row]) -> str:
     for measure, title in MEASURES.items():
         if any(row.get(measure) for row in rows):
             parts.append(f"{title}:\n\n{markdown(rows, measure)}")
+    if any(row.get(name) for row in rows for name in OF_KINDS):
+        parts.append(f"mAP of classes that were trained on, and of others:\n\n{by_kind(rows)}")
     lines = [
         (each.source, str(each.bits), str(each.methods), f"{each.rho:.2f}", f"{each.tau:.2f}")
         for each in correlations(rows)
@@ -209,7 +243,9 @@ def main() -> None:
     parser = command_line.Parser("python -m jaxhash.report.standings", description=__doc__)
     parser.add_argument("file", metavar="runs.csv")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="PNG to draw")
-    parser.add_argument("--measure", default="map", choices=[*MEASURES], help="of the picture")
+    parser.add_argument(
+        "--measure", default="map", choices=[*MEASURES, *OF_KINDS], help="of the picture"
+    )
     arguments = parser.parse_args()
     rows = read(arguments.file)
     print(report(rows))

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.export import symbolic_shape
 
 from jaxhash import registry
 from jaxhash.distributed import devices
@@ -86,3 +87,13 @@ def test_streams_have_layers_of_their_own_and_tokens_take_turns_among_the_local_
         kind.build(5, 3, norm=False, streams=3, tokens=2)
     with pytest.raises(UserError, match="19 features are no multiple"):
         head.init(jax.random.key(0), flat[:, :19], False)
+
+
+@pytest.mark.parametrize("name", registry.names("jaxhash.models.heads"))
+def test_a_head_can_be_exported_for_any_number_of_images(name):
+    head = registry.find("jaxhash.models.heads", name).build(12, 3, False)
+    known = jax.ShapeDtypeStruct((2, 20), jnp.float32)
+    variables = jax.eval_shape(lambda x: head.init(jax.random.key(0), x, False), known)
+    any_number = jax.ShapeDtypeStruct((*symbolic_shape("b"), 20), jnp.float32)
+    outputs = jax.eval_shape(lambda v, x: head.apply(v, x, False), variables, any_number)
+    assert outputs.u.shape == (*any_number.shape[:1], 12)

@@ -36,7 +36,7 @@ class StreamsHead(nn.Module):
                 f"model.head.streams.tokens={self.tokens}: {features.shape[1]} features are no "
                 "multiple of it"
             )
-        tokens = features.reshape(len(features), self.tokens, -1)
+        tokens = features.reshape(features.shape[0], self.tokens, -1)
         found = []
         for number, own in enumerate(np.array_split(np.arange(self.bits), self.streams)):
             seen = tokens[:, :1]
