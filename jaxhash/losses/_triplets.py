@@ -5,6 +5,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+AT_ONCE = 2**18  # triplets: of batches of 64 all, of 512 and more those of a row
+
 
 def mean_over_triplets(
     f: Callable[[jax.Array, jax.Array], jax.Array],
@@ -35,5 +37,6 @@ def mean_over_triplets(
         total = jnp.where(chosen, f(score[:, None], score[None, :]), 0).sum()
         return total / jnp.maximum(chosen.sum(), 1)
 
-    # The gradient computes each row again, rather than keep an array [b n n] of them all.
-    return jax.lax.map(jax.checkpoint(one_row), (scores, similar, valid))
+    # The gradient computes rows again, rather than keep an array [b n n] of them all.
+    at_once = max(1, min(len(scores), AT_ONCE // scores.shape[1] ** 2))
+    return jax.lax.map(jax.checkpoint(one_row), (scores, similar, valid), batch_size=at_once)
