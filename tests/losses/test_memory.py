@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxhash import registry
-from jaxhash.losses import Codes, Task
+from jaxhash.losses import Codes, Task, _triplets
 
 BATCH, TRAIN, BITS = 31, 37, 16
 RANDOM = np.random.RandomState(0)
@@ -46,7 +46,8 @@ def test_the_measure_sees_into_loops_and_gradients():
 
 
 @pytest.mark.parametrize("name", registry.names("jaxhash.losses"))
-def test_no_array_of_all_pairs_and_bits(name):
+def test_no_array_of_all_pairs_and_bits(name, monkeypatch):
+    monkeypatch.setattr(_triplets, "AT_ONCE", 1)  # a batch above which triplets are row by row
     kind = registry.find("jaxhash.losses", name)
     loss = kind.build(nearest=2, shared=2) if name == "bgan" else kind.build()
     labels = np.eye(4, dtype=np.uint8)[CLASSES]
@@ -64,3 +65,14 @@ def test_no_array_of_all_pairs_and_bits(name):
         return loss.apply(state, codes, codes)[0].mean()
 
     assert largest(jax.grad(value, allow_int=True), codes) < BATCH * BATCH * BITS / 2
+
+
+@pytest.mark.parametrize("batch", [20, 64, 100, 600])
+def test_triplets_at_once_are_bounded(batch):
+    scores, ones = jnp.ones((batch, batch)), jnp.ones((batch, batch), bool)
+    similar = jnp.eye(batch)
+
+    def value(scores):
+        return _triplets.mean_over_triplets(jnp.subtract, scores, similar, ones).mean()
+
+    assert largest(jax.grad(value), scores) <= max(_triplets.AT_ONCE, batch**2)
