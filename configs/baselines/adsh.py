@@ -18,6 +18,11 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    config = configs.baseline(arg, "adsh", datasets.defaults)
+    config = configs.baseline(
+        arg,
+        "adsh",
+        datasets.defaults,
+        searched={"lr": 1e-3, "hash_norm": False},
+    )
     config.loss.adsh.db_codes = "network"
     return config

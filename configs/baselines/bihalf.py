@@ -15,4 +15,9 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "bihalf", datasets.defaults)
+    return configs.baseline(
+        arg,
+        "bihalf",
+        datasets.defaults,
+        searched={"lr": 1e-3, "hash_norm": False},
+    )

@@ -15,5 +15,10 @@ from jaxhash.data import datasets
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
     return configs.baseline(
-        arg, "classification", datasets.defaults, head="bihalf", name="bihalf_supervised"
+        arg,
+        "classification",
+        datasets.defaults,
+        head="bihalf",
+        name="bihalf_supervised",
+        searched={"lr": 1e-3, "hash_norm": False},
     )

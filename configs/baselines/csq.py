@@ -24,4 +24,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "adam", "lr": 1e-3, "multiplier": {"backbone": 0.05}},
             "train": {"batch_size": 64, "total_epochs": 90.0},
         },
+        searched={"lr": 1e-3, "hash_norm": False},
     )

@@ -25,4 +25,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "sgd", "lr": 1e-2, "weight_decay": 5e-4},
             "train": {"batch_size": 64},
         },
+        searched={"lr": 1e-3, "hash_norm": True},
     )

@@ -17,4 +17,9 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "dhn", datasets.defaults)
+    return configs.baseline(
+        arg,
+        "dhn",
+        datasets.defaults,
+        searched={"lr": 1e-3, "hash_norm": True},
+    )

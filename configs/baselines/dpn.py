@@ -24,4 +24,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "adam", "lr": 1e-4},
             "train": {"batch_size": 256, "total_epochs": 200.0},
         },
+        searched={"lr": 1e-3, "hash_norm": False},
     )

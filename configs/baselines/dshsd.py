@@ -24,4 +24,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "adam", "lr": 1e-5},
             "train": {"batch_size": 64, "total_epochs": 250.0},
         },
+        searched={"lr": 3e-3, "hash_norm": False},
     )

@@ -26,4 +26,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "sgd", "lr": 1e-3, "weight_decay": 5e-4, "schedule": "step"},
             "train": {"batch_size": 32, "total_epochs": 50.0},
         },
+        searched={"lr": 1e-3, "hash_norm": False},
     )

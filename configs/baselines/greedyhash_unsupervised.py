@@ -15,4 +15,9 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "greedyhash_unsupervised", datasets.defaults)
+    return configs.baseline(
+        arg,
+        "greedyhash_unsupervised",
+        datasets.defaults,
+        searched={"lr": 3e-3, "hash_norm": True},
+    )

@@ -15,4 +15,10 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "hashformer", datasets.defaults, head="classifier")
+    return configs.baseline(
+        arg,
+        "hashformer",
+        datasets.defaults,
+        head="classifier",
+        searched={"lr": 3e-3, "hash_norm": False},
+    )

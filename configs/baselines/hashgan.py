@@ -17,5 +17,9 @@ from jaxhash.data import datasets
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
     return configs.baseline(
-        arg, "hashgan", datasets.defaults, paper={"optim": {"name": "adam", "lr": 1e-4}}
+        arg,
+        "hashgan",
+        datasets.defaults,
+        paper={"optim": {"name": "adam", "lr": 1e-4}},
+        searched={"lr": 1e-3, "hash_norm": True},
     )

@@ -22,4 +22,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
         "idhn",
         datasets.defaults,
         paper={"optim": {"name": "adam", "lr": 1e-3, "multiplier": {"backbone": 0.01}}},
+        searched={"lr": 3e-3, "hash_norm": False},
     )

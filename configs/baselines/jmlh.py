@@ -14,4 +14,10 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "jmlh", datasets.defaults, head="stochastic")
+    return configs.baseline(
+        arg,
+        "jmlh",
+        datasets.defaults,
+        head="stochastic",
+        searched={"lr": 1e-3, "hash_norm": False},
+    )

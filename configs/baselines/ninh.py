@@ -15,4 +15,10 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "ninh", datasets.defaults, head="divided")
+    return configs.baseline(
+        arg,
+        "ninh",
+        datasets.defaults,
+        head="divided",
+        searched={"lr": 1e-3, "hash_norm": True},
+    )

@@ -25,4 +25,5 @@ def get_config(arg: str | None = None) -> ConfigDict:
             "optim": {"name": "adam", "lr": 1e-4},
             "train": {"batch_size": 64, "total_epochs": 100.0},
         },
+        searched={"lr": 1e-3, "hash_norm": False},
     )

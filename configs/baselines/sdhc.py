@@ -14,4 +14,10 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    return configs.baseline(arg, "sdhc", datasets.defaults, head="classifier")
+    return configs.baseline(
+        arg,
+        "sdhc",
+        datasets.defaults,
+        head="classifier",
+        searched={"lr": 1e-3, "hash_norm": False},
+    )

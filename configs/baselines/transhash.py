@@ -18,7 +18,13 @@ from jaxhash.data import datasets
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,dataset=...,scale=...`."""
-    config = configs.baseline(arg, "transhash", datasets.defaults, head="streams")
+    config = configs.baseline(
+        arg,
+        "transhash",
+        datasets.defaults,
+        head="streams",
+        searched={"lr": 1e-3, "hash_norm": True},
+    )
     if config.model.backbone.name == "alexnet":
         config.model.backbone.name = "vit_base"
         config.model.backbone.vit.pool = "all"
