@@ -19,8 +19,8 @@ PROVENANCE = ("code", "hardware", "python", "date")
 def csv_text(found: Sequence[Run]) -> str:
     """Writes a line for each run, numbers with six digits.
 
-    Columns of measures that no run has are left out. After the measures come the settings that all
-    runs have and in which some differ, under their names in the config.
+    Columns of measures that no run has are left out. After the measures come the settings that at
+    least half of the runs have and in which these differ, under their names in the config.
 
     Args:
       found: runs.
@@ -34,8 +34,9 @@ def csv_text(found: Sequence[Run]) -> str:
     """
     runs = [run.results for run in found]
     rows, settings = [_measures(run) for run in runs], [table.settings(run) for run in runs]
+    differing = _differing(settings)
     for row, own in zip(rows, settings, strict=True):
-        row |= {name: own[name] for name in _differing(settings)}
+        row |= {name: own.get(name) for name in differing}
     for row, run in zip(rows, runs, strict=True):
         row |= {name: run["provenance"].get(name) for name in PROVENANCE}
     names = [name for name in rows[0] if any(row[name] is not None for row in rows)] if rows else []
@@ -63,12 +64,15 @@ def _measures(run: dict) -> dict[str, Any]:
 
 
 def _differing(settings: list[dict[str, Any]]) -> list[str]:
-    """Lists the settings that all runs have, but the name, and in which some differ."""
-    shared = [name for name in settings[0] if all(name in own for own in settings)]
+    """Lists the settings, but the name, that half of the runs have and in which these differ."""
+    values: dict[str, list[Any]] = {}
+    for own in settings:
+        for name, value in own.items():
+            values.setdefault(name, []).append(value)
     return [
         name
-        for name in shared
-        if name != "name" and any(own[name] != settings[0][name] for own in settings)
+        for name, found in values.items()
+        if name != "name" and 2 * len(found) >= len(settings) and any(x != found[0] for x in found)
     ]
 
 

@@ -24,11 +24,13 @@ def test_measures_and_provenance():
     assert not {"precision_at_1000", "held_out_map", "map_unseen@all", "optim.lr"} & row.keys()
 
 
-def test_settings_that_differ_between_runs_that_have_them():
-    first, second = fakes.results(), fakes.results(name="dah", map_held=1)
+def test_settings_that_differ_between_half_of_the_runs():
+    first, second, third = (fakes.results(name=name) for name in ("dhida", "dah", "itq"))
     second["config"] = second["config"] | {"optim": {"lr": 1e-4}, "loss": {"name": "dah"}}
     second["held_out_map"] = 0.5
-    found = rows(first, second)
+    third["config"] = {"name": "itq", "model": {"bits": 16}}
+    *found, last = rows(first, second, third)
+    assert last["optim.lr"] == last["loss.name"] == ""
     assert [row["optim.lr"] for row in found] == ["0.001", "0.0001"]
     assert [row["loss.name"] for row in found] == ["dhida", "dah"]
     assert [row["held_out_map"] for row in found] == ["", "0.5"]
