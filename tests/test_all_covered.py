@@ -49,6 +49,7 @@ SCALES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", SCALES)
 def test_every_config_traces_a_step_at_full_size(path):
     """Shapes only: two replicas, as a mapped axis, of the network, behind its cut, and the loss."""

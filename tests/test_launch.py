@@ -34,6 +34,7 @@ def two_report(message, workdir, *arguments):
     assert lines == [f"jaxhash: process {process} of 2: {message}" for process in (0, 1)]
 
 
+@pytest.mark.slow
 def test_local_two_joins_two_processes_and_passes_on_their_errors(tmp_path):
     """Four devices cannot share this batch, which is known when both have joined."""
     two_report(
@@ -45,6 +46,7 @@ def test_local_two_joins_two_processes_and_passes_on_their_errors(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_processes_that_fail_alike_each_end_with_one_line(tmp_path):
     (tmp_path / "config.json").write_text(configs.to_json(configs.load("configs/quickstart.py")))
     two_report(

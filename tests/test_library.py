@@ -45,6 +45,7 @@ def test_help_needs_no_jax(program):
     assert "--workdir" in done.stdout + done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_loop_of_the_guide_learns(capsys):
     text = (ROOT / "docs/library.md").read_text()
     lines = re.search(r"## A loop of your own.*?```python\n(.*?)```", text, re.DOTALL)[1]
@@ -53,6 +54,7 @@ def test_the_loop_of_the_guide_learns(capsys):
     assert after > 2 * before
 
 
+@pytest.mark.slow
 def test_the_experiment_of_the_guide_learns(capsys, data_dir, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", data_dir)
     monkeypatch.chdir(ROOT)

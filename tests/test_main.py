@@ -103,6 +103,7 @@ def test_help_helps():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.slow
 def test_quickstart_runs_from_the_command_line(tmp_path, data_dir):
     """The README's command with a network that compiles quickly, for a few steps."""
     folder = tmp_path / "run"

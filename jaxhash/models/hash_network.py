@@ -117,9 +117,11 @@ def initial(model: HashModel, key: jax.Array, image: tuple[int, ...]) -> dict:
       {"params", "batch_stats"}; the latter is absent where the network has none.
 
     >>> from jaxhash.config import base
-    >>> model = build(base().model, labels=10)
-    >>> sorted(initial(model, jax.random.key(0), (32, 32, 3))["params"])
-    ['backbone', 'head']
+    >>> config = base().model
+    >>> config.backbone.name = "pixels"
+    >>> model = build(config, labels=10)
+    >>> sorted(initial(model, jax.random.key(0), (4, 4, 1))["params"])
+    ['head']
     """
     model, images = model.clone(cut=ALL, frozen=frozenset()), (1, *image)
     trunk = model.clone(head=None)

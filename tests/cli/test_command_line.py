@@ -23,6 +23,7 @@ def raising(error):
     return main
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "read"),
     [

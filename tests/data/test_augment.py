@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxhash.data.augment import Augment
 
@@ -47,6 +48,7 @@ def test_crops_are_shifts_over_black():
     assert len(seen) > 12
 
 
+@pytest.mark.slow
 def test_an_image_is_distorted_alike_wherever_it_stands_in_the_batch():
     augment = Augment(8, pad=2, flip=True, zoom=0.5, jitter=0.4, **GREY)
     key, index = jax.random.key(3), jnp.array([4, 9, 2, 7, 0, 5])

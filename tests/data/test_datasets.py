@@ -90,6 +90,7 @@ def test_a_data_dir_that_cannot_be_written_is_reported(tmp_path):
         datasets.load("digits", str(tmp_path / "file"))
 
 
+@pytest.mark.slow
 def test_reading_and_preparing_import_no_tensorflow(tmp_path):
     code = (
         "import sys; from jaxhash.data import datasets; "

@@ -42,6 +42,7 @@ def test_images_of_several_parts_are_one_array(prepared):
     assert np.array_equal(on_disk[[25, 3, 29, 0]], pixels[[25, 3, 29, 0]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_starts_anywhere_and_keeps_the_order(pools, workers):
     pixels, on_disk = (pool.pixels for pool in pools)
@@ -110,6 +111,7 @@ def test_streamed_training_is_resident_training_bit_for_bit(tiny, tmp_path, monk
         assert len({str(result[name]) for result in results.values()}) == 1
 
 
+@pytest.mark.slow
 def test_reading_a_stream_imports_no_tensorflow(tmp_path):
     code = (
         "import sys; from jaxhash.data import datasets, loader; "

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -6,6 +7,7 @@ from jaxhash.data import datasets, mosaics, protocols
 from jaxhash.data.sets import digits
 
 
+@pytest.mark.slow
 def test_mosaics_show_the_digits_that_they_are_labelled_with(data_dir):
     pool = datasets.load("mosaics", data_dir)
     assert pool.pixels.shape == (4000, 16, 16, 1) and pool.class_names == list("0123456789")

@@ -48,6 +48,7 @@ def processes(group):
     return [rest for own, state, rest in lines if int(own) == group and not state.startswith("Z")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("program", [SEARCH, TRAINING], ids=["search", "training"])
 def test_workers_end_with_a_killed_parent(program, how, tmp_path):

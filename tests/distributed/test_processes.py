@@ -79,6 +79,7 @@ def two(config, folders):
     return folders / "two"
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_run(config, two, tmp_path):
     """To rounding: gloo and one process add up gradients of four devices in another order."""
     with config.unlocked():
@@ -123,6 +124,7 @@ def test_killed_then_stopped_then_finished_is_the_uninterrupted_run(config, two,
     assert rows(folder) == rows(two)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("devices", [2, 1])
 def test_resumes_on_fewer_devices_of_one_process(config, two, tmp_path, devices):
     """The global batch stays; to rounding, as fewer devices add up in another order."""
@@ -136,6 +138,7 @@ def test_resumes_on_fewer_devices_of_one_process(config, two, tmp_path, devices)
     assert_close(two, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_failure_of_one_process_ends_all(config, tmp_path):
     """It reports its error; the other, which waits for it in a step, that a process died."""
     (code, _, other), (failed, _, own) = start_two(config, tmp_path / "run", "FAIL@3")

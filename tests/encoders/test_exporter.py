@@ -97,6 +97,7 @@ def test_the_lines_of_the_card_load_it_without_flax_and_give_the_same_codes(run)
     assert np.array_equal(codes, compiled(Encoder.from_checkpoint(run / "run"), 1_000)(images))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", TINY)
 def test_every_system_exports_to_the_same_codes(system):
     config = tiny(system, None, **{"model.hash_norm": False})

@@ -35,6 +35,7 @@ def config(tiny):
     return tiny
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["prototypes", "classifier"])
 def test_a_head_with_parameters_for_labels_opens_again(config, tmp_path, head):
     config.model.head.name = head

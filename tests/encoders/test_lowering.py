@@ -62,6 +62,7 @@ def parts(config):
     return built, augmentation.build(config.data), jax.eval_shape(initial), batch
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "dtype"),
     [*((system, "float32") for system in SYSTEMS), ("adh", "bfloat16"), ("dhida", "bfloat16")],

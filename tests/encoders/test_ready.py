@@ -19,6 +19,7 @@ def encoder():
     return ready.open_ready()
 
 
+@pytest.mark.slow
 def test_codes_are_the_signs_of_the_stored_layer(encoder):
     pixels = np.stack([np.asarray(picture(i, (224, 224))) for i in range(3)])
     codes = np.unpackbits(compiled(encoder, 4)(pixels), axis=1)

@@ -39,6 +39,7 @@ def grids(draw):
     return {key: draw(st.lists(VALUES[key], unique=True, min_size=1, max_size=3)) for key in keys}
 
 
+@pytest.mark.slow
 @given(grids(), st.randoms())
 def test_a_grid_is_the_product_whatever_the_order_of_its_sweeps(grid, random):
     texts = [f"{key}={','.join(map(str, values))}" for key, values in grid.items()]

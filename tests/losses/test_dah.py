@@ -51,6 +51,7 @@ def test_value_is_that_of_the_equations(weights):
     np.testing.assert_allclose(metrics["accuracy"], right)
 
 
+@pytest.mark.slow
 def test_gradient_is_numerical():
     u = jnp.array(2 * RANDOM.normal(size=(6, 5)), jnp.float32)
     logits = jnp.array(RANDOM.normal(size=(6, 3)), jnp.float32)

@@ -19,6 +19,7 @@ def begun(loss, step, learnt):
     return state._replace(learnt=jnp.asarray(learnt, jnp.float32), step=jnp.asarray(step))
 
 
+@pytest.mark.slow
 def test_without_new_classes_and_balance_it_is_adsh():
     learnt, rows = sign(outputs(seed=1)), batch(outputs())
     ours, theirs = dihn.build(balance_weight=0.0, new_classes=0), adsh.build()

@@ -5,6 +5,7 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxhash.losses import hashformer
 from jaxhash.losses.hashformer import average_precision
@@ -17,6 +18,7 @@ def precision(order):
     return (hits / np.arange(1, len(order) + 1))[np.array(order, bool)].mean()
 
 
+@pytest.mark.slow
 def test_without_ties_it_is_average_precision():
     for order in itertools.product([0, 1], repeat=5):
         if any(order):

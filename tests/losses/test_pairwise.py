@@ -191,6 +191,7 @@ def test_binary_codes_cost_lcdsh_no_locality():
     assert metrics["locality"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["dch", "hashgan", "idhn"])
 def test_outputs_of_nought_and_equal_ones_have_a_gradient(name):
     loss = registry.find("jaxhash.losses", name).build()

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxhash.losses import Task, pgdh
 from tests.losses.reference import SINGLE, batch, outputs, over_pairs, sign, weights
@@ -33,6 +34,7 @@ def test_the_reward_is_agreement_weighed_by_kind():
     np.testing.assert_allclose(pgdh.reward(rows, rows, share), total, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_its_gradient_raises_the_expected_reward():
     """Of two images of a class and one of another, the mean of many steps."""
     labels = np.eye(2, dtype=np.uint8)[[0, 0, 1]]

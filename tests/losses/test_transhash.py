@@ -8,6 +8,7 @@ from jaxhash.losses import csq, dch, transhash, vts16csq
 from tests.losses.reference import batch, outputs
 
 
+@pytest.mark.slow
 def test_each_stream_has_the_objective_of_dch_on_its_bits():
     u = outputs()
     rows = batch(u)

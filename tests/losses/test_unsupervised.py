@@ -260,6 +260,7 @@ def test_the_bi_half_head_classifies_codes_that_are_balanced_over_all_devices():
     np.testing.assert_allclose(plain.logits, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_stochastic_head_draws_bits_with_their_probabilities():
     features = jnp.ones((4_000, 5))
     head = registry.find("jaxhash.models.heads", "stochastic").build(3, 3, norm=False)

@@ -18,6 +18,7 @@ def plain(x, kernel, strides, padding):
     return jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=numbers)
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 8),
     st.integers(1, 8),

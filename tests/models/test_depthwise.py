@@ -35,6 +35,7 @@ def test_values_and_derivatives_are_those_of_the_grouped_convolution(side, strid
     check(7, 6, side, stride, same_padding((7, 6), side, stride))
 
 
+@pytest.mark.slow
 @given(
     st.integers(1, 7),
     st.integers(1, 7),

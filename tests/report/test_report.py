@@ -207,6 +207,7 @@ def test_of_many_runs_the_long_tables_are_folded(tmp_path):
     assert f"Every run: {2 * page.MANY} rows" in Outline(page.html(found + more)).text
 
 
+@pytest.mark.slow
 def test_a_page_of_five_hundred_runs_is_small_and_has_no_pictures_unless_asked_for(tmp_path):
     numbers = [
         fakes.results(f"method{method}", bits, seed, noise=0.1 + method / 150)

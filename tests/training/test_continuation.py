@@ -87,6 +87,7 @@ def rows(folder):
     return [{k: v for k, v in row.items() if "per_second" not in k} for row in read(folder)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exported", [False, True])
 def test_a_run_starts_from_the_network_of_another(first, config, tmp_path, capsys, exported):
     source = export_encoder(first, tmp_path / "encoder") if exported else first
@@ -114,6 +115,7 @@ def test_it_is_noted_from_the_start_and_stays_when_the_other_run_is_gone(run, co
     assert results["provenance"]["initialised_from"]["model"] == model
 
 
+@pytest.mark.slow
 def test_of_other_bits_the_head_is_random_and_it_is_said(first, config, tmp_path, capsys):
     change(config, model__weights=str(first), model__bits=16, train__total_steps=1)
     results = loop.train_and_evaluate(config, tmp_path)
@@ -141,6 +143,7 @@ def test_other_splits_of_the_same_data_are_told(first, config, capsys):
     assert "was trained on other splits of digits: queries here may be" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_another_backbone_is_refused(first, config, tmp_path):
     change(config, model__weights=str(first), model__backbone__name="resnet18")
     change(config, model__backbone__resnet__width=4, model__backbone__resnet__stem="3x3")
@@ -173,6 +176,7 @@ def stop_at(config, folder, step, **options):
         assert loop.train_and_evaluate(config, folder, **options) is None
 
 
+@pytest.mark.slow
 def test_a_finished_run_goes_on_for_longer(run, config, tmp_path, capsys):
     before, then = json.loads((run / "results.json").read_text()), kept(run)
     change(config, train__total_steps=7)
@@ -203,6 +207,7 @@ def test_a_finished_run_goes_on_for_longer(run, config, tmp_path, capsys):
     assert loop.evaluate_checkpoint(run)["provenance"]["extended"] == [4]
 
 
+@pytest.mark.slow
 def test_an_extended_run_is_extended_again(run, config):
     loop.train_and_evaluate(change(config, train__total_steps=5), run, extend=True)
     results = loop.train_and_evaluate(change(config, train__total_steps=6), run, extend=True)

@@ -33,6 +33,7 @@ def config_of(method, bits=12):
     return configs.load(f"configs/baselines/{method}.py:bits={bits},dataset=digits,scale=quick")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_results_are_those_of_the_method_on_the_pixels(method, tmp_path):
     config = config_of(method)
@@ -78,6 +79,7 @@ def test_a_run_is_found_finished_and_fitted_once(tmp_path, monkeypatch, capsys):
     assert loop.evaluate_checkpoint(folder)["map"] == first["map"]
 
 
+@pytest.mark.slow
 def test_an_exact_search_by_what_it_is_fitted_to(tmp_path):
     """Free to ask for of a run that is finished."""
     config, folder = config_of("itq"), tmp_path / "run"
@@ -115,6 +117,7 @@ def test_only_what_a_fitted_run_uses_is_compared(tmp_path):
         loop.train_and_evaluate(config, folder)
 
 
+@pytest.mark.slow
 def test_a_workdir_of_a_version_without_shallow_methods_is_opened(tmp_path, tiny):
     with tiny.unlocked():
         tiny.train.total_steps = 2

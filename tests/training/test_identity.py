@@ -96,6 +96,7 @@ def config_of(home):
     return config.lock()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", CHANGES)
 def test_other_images_are_refused_by_evaluation_and_by_resume(home, change):
     alter, expected = CHANGES[change]

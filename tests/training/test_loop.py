@@ -122,6 +122,7 @@ def test_evaluate_gives_the_same_numbers_again(finished):
         assert after[name] == before[name]
 
 
+@pytest.mark.slow
 def test_a_run_that_is_evaluated_before_its_end_goes_on(finished, tiny, tmp_path, capsys):
     run, before = tmp_path / "run", json.loads((finished / "results.json").read_text())
     shutil.copytree(finished, run)
@@ -151,6 +152,7 @@ def test_another_config_is_refused_with_the_difference_named(finished, tiny):
         loop.train_and_evaluate(tiny, finished)
 
 
+@pytest.mark.slow
 def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
     finished, tiny, tmp_path, monkeypatch
 ):
@@ -171,6 +173,7 @@ def test_a_stop_saves_and_the_resumed_run_is_the_uninterrupted_one(
     assert_same_run(finished, tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_sigterm_ends_the_process_with_exit_code_0(tiny, tmp_path):
     with tiny.unlocked():
         tiny.train.total_steps = 100_000

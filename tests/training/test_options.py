@@ -41,6 +41,7 @@ def rows(folder):
     return [{k: v for k, v in row.items() if "per_second" not in k} for row in read(folder)]
 
 
+@pytest.mark.slow
 def test_a_run_with_every_option_resumes_bit_for_bit(config, tmp_path, monkeypatch):
     tracked = []
     results = loop.train_and_evaluate(

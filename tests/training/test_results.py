@@ -37,6 +37,7 @@ def pictures(folder):
     return {path.name for path in folder.iterdir() if "png" in path.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", ["curves", "retrieval"])
 def test_a_picture_that_cannot_be_drawn_is_a_line_beside_the_results(
     config, tmp_path, monkeypatch, capsys, broken

@@ -33,6 +33,7 @@ def tiny(system, data_dir):
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("system", ["dhida", "triplet_greedy", "hrmpa"])
 def test_a_system_learns_and_is_measured_on_mosaics(system, data_dir, tmp_path):
     results = loop.train_and_evaluate(tiny(system, data_dir), tmp_path / "run")

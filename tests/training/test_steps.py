@@ -198,6 +198,7 @@ def test_the_average_of_weights_is_that_of_the_steps():
         np.testing.assert_array_equal(a, np.asarray(b)[0])  # training itself is the same
 
 
+@pytest.mark.slow
 def test_a_bank_that_was_filled_on_one_device_is_that_of_eight():
     loss, net = case("dhida bank")
     _, _, metrics = run(1, loss, net, taken=3, rate=1e-3)
@@ -226,6 +227,7 @@ def test_images_on_the_device_give_the_batch_of_a_stream():
         assert np.array_equal(got, wanted) and got.dtype == wanted.dtype
 
 
+@pytest.mark.slow
 def test_replicas_stay_the_same():
     _, state, _ = run(8, case("dhida bank")[0], network())
     for leaf in jax.tree.leaves(state):
@@ -259,6 +261,7 @@ def test_bfloat16_steps_stay_near_float32():
     assert {leaf.dtype for leaf in jax.tree.leaves(half_state.params)} == {jnp.dtype("float32")}
 
 
+@pytest.mark.slow
 def test_codes_do_not_depend_on_the_number_of_devices():
     net = network()
     variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)))
@@ -352,6 +355,7 @@ def test_the_gradient_of_a_part_that_is_held_still_does_not_count():
     assert min(parts) > 0 and max(parts) < whole
 
 
+@pytest.mark.slow
 def test_no_step_has_the_key_of_the_initial_weights_or_of_another_step():
     """All steps but one keep the key of version 0.1.0."""
     initial = 0xB17

@@ -108,6 +108,7 @@ def test_a_system_trains_and_resumes_bit_for_bit(system, data_dir, tmp_path, mon
         assert np.asarray(Image.open(tmp_path / "whole" / name).convert("L")).std() > 10
 
 
+@pytest.mark.slow
 def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, tmp_path, shared):
     """Also where a run ends before its first epoch does."""
     changes = {"loss.hrmpa.db_codes": "learnt", "data.protocol": "digits_transductive"}
@@ -128,6 +129,7 @@ def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, t
         assert np.array_equal(database.codes[row], learnt[train_place[position]])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("system", "changes", "message"),
     [
@@ -175,6 +177,7 @@ def trained(data_dir, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_an_encoder_needs_no_data_set(trained, data_dir):
     encoder = Encoder.from_checkpoint(trained)
     config = tiny("dah", data_dir)
@@ -210,6 +213,7 @@ def test_explain_refuses_what_is_no_picture(trained, tmp_path, content, message)
         attention_maps.explain_checkpoint(trained, [str(path)])
 
 
+@pytest.mark.slow
 def test_explain_refuses_a_network_without_attention(trained, data_dir, tmp_path):
     changes = {"model.attention.name": "none", "train.total_steps": 1, "eval.every_steps": 0}
     loop.train_and_evaluate(tiny("dah", data_dir, **changes), tmp_path / "run")

@@ -68,6 +68,7 @@ def moved(before, after):
     return found
 
 
+@pytest.mark.slow
 def test_the_cache_changes_nothing_but_rounding_and_the_trunk_stands_still(config, tmp_path):
     with_cache = loop.train_and_evaluate(config, tmp_path / "kept")
     config.train.views = 0
@@ -111,6 +112,7 @@ def middle(images, area):
     return np.stack([np.asarray(image) for image in cut])[..., None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "views", [{"mirrored": True}, {"central": 0.7}, {"mirrored": True, "central": 0.5}]
 )
@@ -178,6 +180,7 @@ def stopping(config, step, monkeypatch):
     monkeypatch.setattr(loop, "Experiment", built)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["never", "always"])
 def test_it_resumes_bit_for_bit_from_augmented_views(config, tmp_path, monkeypatch, stream):
     """Views in memory and views that stream from the cache give the same numbers."""
@@ -193,6 +196,7 @@ def test_it_resumes_bit_for_bit_from_augmented_views(config, tmp_path, monkeypat
     assert all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
+@pytest.mark.slow
 def test_a_signal_while_the_features_are_computed_stops_the_run(
     config, tmp_path, monkeypatch, capsys
 ):
@@ -215,6 +219,7 @@ def test_a_signal_while_the_features_are_computed_stops_the_run(
     assert (tmp_path / "run" / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_views_are_drawn_by_the_seed_and_take_turns(config, place):
     config.data.update(pad=2, flip=True)
     config.train.views = 2
@@ -241,6 +246,7 @@ def test_views_are_drawn_by_the_seed_and_take_turns(config, place):
     assert plain.shape == first.augmented[index].shape and plain.dtype == np.float16
 
 
+@pytest.mark.slow
 def test_an_evaluation_keeps_no_views(config, tmp_path, place):
     config.data.update(pad=1, flip=True)
     before = loop.train_and_evaluate(config, tmp_path / "run")
@@ -251,6 +257,7 @@ def test_an_evaluation_keeps_no_views(config, tmp_path, place):
     assert entry.title == "digits, resnet18 frozen to stage2"
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_changes_nothing(config, tmp_path):
     one = loop.train_and_evaluate(config, tmp_path / "one")
     config.devices = 2
@@ -276,6 +283,7 @@ def test_what_comes_before_the_cut_is_frozen(config, freeze, changes):
     assert parts == changes
 
 
+@pytest.mark.slow
 def test_all_keeps_pooled_features_and_trains_the_head(config, tmp_path, place):
     config.train.freeze = "all"
     results = loop.train_and_evaluate(config, tmp_path / "run")
@@ -285,6 +293,7 @@ def test_all_keeps_pooled_features_and_trains_the_head(config, tmp_path, place):
     assert not moved(Experiment(config).random_state(), state_of(config, tmp_path / "run"))
 
 
+@pytest.mark.slow
 def test_a_network_before_the_cut_is_not_computed_again(config):
     """What is handed in saves at least as many operations as the trunk has."""
     model, variables = Experiment(config).model, Experiment(config).random_state().variables
@@ -318,6 +327,7 @@ def test_a_cut_that_does_not_exist_is_refused_before_data_are_read(config, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_run_says_what_was_frozen(config, tmp_path):
     loop.train_and_evaluate(config, tmp_path / "run")
     results = json.loads((tmp_path / "run" / "results.json").read_text())

@@ -42,6 +42,7 @@ def losses(folder):
     return [row["train/loss"] for row in read(folder) if "train/loss" in row]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("freeze", "stream"), [("none", "never"), ("stage2", "never"), ("stage2", "always")]
 )
@@ -61,6 +62,7 @@ def test_views_resume_bit_for_bit_in_memory_and_streamed(
     assert min(losses(tmp_path / "whole")) > 0.1  # the views differ: equal ones would give 0
 
 
+@pytest.mark.slow
 def test_views_do_not_depend_on_the_number_of_devices(config, tmp_path):
     config.loss.name, found = "cibhash", []
     for devices in (1, 2):
@@ -95,6 +97,7 @@ def test_views_that_would_be_equal_are_refused(config, section, values, message)
         Experiment(config)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("freeze", ["none", "all"])
 def test_what_is_prepared_is_so_once_and_by_the_network_before_training(
     config, tmp_path, monkeypatch, freeze

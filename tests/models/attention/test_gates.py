@@ -24,6 +24,7 @@ def build(name, start):
     return registry.find("jaxhash.models.attention", name).build(start=start)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [False, True], ids=["evaluated", "trained"])
 @pytest.mark.parametrize("size", [1, 100], ids=["small", "large"])
 @pytest.mark.parametrize("name", GATES)
@@ -98,6 +99,7 @@ def scales(config):
     return np.array(jax.jit(run)(jax.random.key(0)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "nodes"),
     [

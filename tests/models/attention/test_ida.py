@@ -60,6 +60,7 @@ def test_position_attention_does_not_care_where_positions_stand():
     np.testing.assert_allclose(ida.position_attention(*3 * [x[:, order]]), straight, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_module_starts_as_twice_the_identity_and_learns_alpha_and_beta():
     x = jnp.array(RANDOM.normal(size=(2, 3, 3, 4)), jnp.float32)
     module = ida.build()

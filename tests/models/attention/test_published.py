@@ -80,6 +80,7 @@ def with_published(module, names, tensors):
     return filled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", ["published", "one"])
 @pytest.mark.parametrize(
     ("name", "options", "names"),
@@ -149,6 +150,7 @@ def test_triplet_without_its_spatial_branch_averages_two():
     assert np.abs(gate - np.median(gate, axis=-1, keepdims=True)).max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in registry.names("jaxhash.models.attention")])
 def test_shape_and_dtype_stay(name):
     module = registry.find("jaxhash.models.attention", name).build(dtype=jnp.bfloat16)

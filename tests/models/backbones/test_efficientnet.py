@@ -59,6 +59,7 @@ def test_parameters_and_nodes(name):
     assert tuple(seen) == efficientnet.nodes(name)
 
 
+@pytest.mark.slow
 def test_stochastic_depth_drops_whole_blocks_in_training_alone():
     network = efficientnet.build("efficientnet_lite0", drop_path=0.9)
     x = jnp.asarray(images(4, 32, 32, 3))

@@ -18,6 +18,7 @@ def weights_file(tmp_path_factory):
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_converted_weights_give_what_torchvision_gives(name, tmp_path):
     stored = parity.load(name)

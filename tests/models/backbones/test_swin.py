@@ -261,6 +261,7 @@ def hashing(attention="cab", **cab):
     return hash_network.build(config, labels=10)
 
 
+@pytest.mark.slow
 def test_attention_in_the_blocks_has_parameters_for_each_and_acts_by_its_scale(shallow):
     x = jnp.asarray(images(1, 64, 64, 3))
     template = jax.eval_shape(lambda: hashing().init(jax.random.key(0), x))["params"]
@@ -308,6 +309,7 @@ def test_an_oblong_image_is_cut_by_each_side(height, width):
     assert out.shape == (1, height // 32, width // 32, 64)
 
 
+@pytest.mark.slow
 def test_stochastic_depth_drops_whole_branches_of_images_in_training_alone(small, plain):
     """At evaluation, the parity above holds although half of the last block's are dropped."""
     network, variables, x = small

@@ -61,6 +61,7 @@ def test_every_tensor_of_the_file_but_the_classifier_is_used(stored, converted):
     assert sorted(names) == sorted(name for name in stored[0] if not name.startswith("head."))
 
 
+@pytest.mark.slow
 def test_each_block_is_a_node_with_all_tokens_and_can_be_the_cut():
     config = configs.base().model
     config.backbone.name = "vit_micro"

@@ -278,6 +278,7 @@ def test_a_manifest_that_is_none(tmp_path, text, message):
         listed(table)
 
 
+@pytest.mark.slow
 def test_a_prepared_data_set(tmp_path, data_dir):
     encoder = small.tiny_encoder(channels=1)
     collection = Collection(tmp_path, encoder, batch=512)

@@ -91,6 +91,7 @@ def test_merged_parts_are_the_whole_also_after_a_half(run, capsys):
     assert str(run.parent / "photos") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused_and_nothing_is_added(run, tiny_encoder, tmp_path):
     for number in (1, 2):
         index(run, photos(run), f"--part={number}/2", to=f"{number}")

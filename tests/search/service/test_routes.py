@@ -43,6 +43,7 @@ def refused(answer, status, said=""):
     return answer
 
 
+@pytest.mark.slow
 def test_an_upload_finds_itself_first_and_then_what_is_near(client, place):
     found = search(client, picture(3), k=5).json()
     hits = found["hits"]
@@ -237,6 +238,7 @@ def test_attention_is_a_picture_to_be_laid_over_the_query(client, place, tmp_pat
         refused(other.post("/api/attention", files=upload(picture(0))), 404, "no attention")
 
 
+@pytest.mark.slow
 def test_grey_networks_take_pictures_in_colour(tmp_path):
     with small.place(tmp_path, small.tiny_network(channels=1), 4).client() as client:
         assert ids(search(client, picture(3), k=1)) == ["dog/03.png"]
