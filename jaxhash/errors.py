@@ -65,7 +65,10 @@ def report(error: BaseException, who: str = "") -> int:
         sys.stderr.write(f"jaxhash: {who}: {text}\n" if who else f"jaxhash: {text}\n")
         sys.stderr.flush()
         return 2
-    if isinstance(error, SystemExit) and isinstance(error.code, int | None):
-        return error.code or 0
+    if isinstance(error, SystemExit):
+        if isinstance(error.code, int | None):
+            return error.code or 0
+        print(error.code, file=sys.stderr)  # as Python does where it ends by one
+        return 1
     traceback.print_exception(error)
     return 1

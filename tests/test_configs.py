@@ -76,3 +76,12 @@ def test_a_baseline_is_whole_at_its_scale_for_digits(name):
     config = configs.load(f"configs/baselines/{name}.py:dataset=digits,scale=quick,bits=16")
     network = hash_network.build(config.model, labels=10)
     checks.before_data(config, losses.build(config.loss), augment.build(config.data), network)
+
+
+def test_a_part_of_the_network_that_cannot_be_hashed_is_one_line():
+    config = configs.load("configs/baselines/dpsh.py:dataset=digits,scale=quick")
+    network = hash_network.build(config.model, labels=10).clone(attention={})  # not a FrozenDict
+    loss, augmentation = losses.build(config.loss), augment.build(config.data)
+    with pytest.raises(UserError, match="cannot be hashed") as error:
+        checks.before_data(config, loss, augmentation, network)
+    assert "\n" not in str(error.value)

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from jaxhash.errors import UserError
 from jaxhash.runs import workdir
 
 
@@ -58,9 +59,18 @@ class Run(NamedTuple):
 
         A process that gets the log as its output keeps the lock until it ends, even if the process
         that started it has ended.
+
+        Raises:
+          UserError: its folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        log = (self.folder / workdir.LOG).open("ab")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            log = (self.folder / workdir.LOG).open("ab")
+        except OSError as error:
+            raise UserError(
+                f"{self.folder}: cannot be written ({error.strerror}); allow it, or give another "
+                "--out; the same command continues"
+            ) from None
         if _lock(log):
             return log
         log.close()

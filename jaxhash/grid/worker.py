@@ -58,15 +58,8 @@ def _run(train: Callable[[list[str]], None], arguments: list[str]) -> tuple[int,
     """Returns the exit code of a run, and whether it leaves the process in an unknown state."""
     try:
         train(arguments)
-    except UserError as error:
-        return report(error), False
-    except SystemExit as error:
-        if isinstance(error.code, str):
-            print(error.code, file=sys.stderr)
-            return 1, True
-        return report(error), True
     except BaseException as error:
-        return report(error), True
+        return report(error), not isinstance(error, UserError)
     return 0, False
 
 

@@ -6,6 +6,7 @@ python -m jaxhash.report.standings runs/grid/runs.csv --picture=standings.png
 
 import csv
 import itertools
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -64,7 +65,9 @@ def read(path: str | Path) -> list[Row]:
     if len(wheres) > 1:
         raise UserError(f"{path}: runs by several protocols ({'; '.join(wheres)}); expected one")
     once: set[tuple[str, ...]] = set()
-    for row in rows:
+    for number, row in enumerate(rows, start=2):
+        if not row["bits"] or not row["bits"].isdecimal() or not _numbers(row):
+            raise UserError(f"{path}, line {number}: damaged; expected numbers in every measure")
         run = (row["name"], row["bits"], row["seed"])
         if run in once:
             raise UserError(
@@ -73,6 +76,18 @@ def read(path: str | Path) -> list[Row]:
             )
         once.add(run)
     return rows
+
+
+def _numbers(row: Row) -> bool:
+    """Tells whether the measures of a run are numbers, or empty."""
+    try:
+        return all(
+            math.isfinite(float(value))
+            for name, value in row.items()
+            if value and (name in MEASURES | OF_KINDS or name.startswith("cosine_map"))
+        )
+    except ValueError:
+        return False
 
 
 def standings(rows: Iterable[Row], measure: str = "map") -> list[Standing]:
@@ -252,7 +267,11 @@ def main() -> None:
     if arguments.picture:
         if not any(row.get(arguments.measure) for row in rows):
             raise UserError(f"--measure={arguments.measure}: no run in {arguments.file} has it")
-        draw(arguments.picture, rows, arguments.measure)
+        try:
+            draw(arguments.picture, rows, arguments.measure)
+        except OSError as error:
+            reason = error.strerror or error
+            raise UserError(f"{arguments.picture}: cannot be written ({reason})") from None
         print(f"\nsee {arguments.picture}")
 
 

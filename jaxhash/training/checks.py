@@ -33,6 +33,13 @@ def before_data(config: ConfigDict, loss: HashLoss, augment: Augment, network: H
         raise UserError(
             "optim.multiplier is 0 for every part of the network; expected a part that trains"
         )
+    try:
+        hash(network)
+    except TypeError:
+        raise UserError(
+            f"model: {config.model.backbone.name} or another part has an attribute that cannot be "
+            "hashed, such as a list, a dict or an array; use a tuple or flax.core.FrozenDict"
+        ) from None
     image = (config.data.size, config.data.size, len(config.data.mean))
     classifies = _classifies(network, image)
     if loss.needs_logits and not classifies:

@@ -231,3 +231,14 @@ def test_every_start_is_a_line_of_the_log(tmp_path):
     with run.claim() as log:
         run.announce(log)
     assert (tmp_path / "log.txt").read_text().splitlines()[1].startswith("$ ")
+
+
+def test_a_folder_that_cannot_be_written_is_one_line_and_ends_the_others(tmp_path):
+    (tmp_path / "file").touch()
+    text = f"{PID}; import time; time.sleep(60)"
+    runs = [script(tmp_path, "a", text), script(tmp_path / "file", "b")]
+    with pytest.raises(UserError, match="cannot be written") as error:
+        train(runs, jobs=2)
+    assert "\n" not in str(error.value)
+    pid = tmp_path / "a" / "pid"
+    assert not pid.exists() or not os.path.exists(f"/proc/{pid.read_text()}")

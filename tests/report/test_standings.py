@@ -1,5 +1,7 @@
 """Tables of many methods, from files that are written here."""
 
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -20,6 +22,9 @@ def file(tmp_path):
         return path
 
     return write
+
+
+HEAD = "name,dataset,protocol,bits,seed,map\n"
 
 
 def run(name, seed=0, bits=16, **measures):
@@ -105,6 +110,10 @@ def test_the_picture_has_a_line_for_each_method(file, tmp_path):
         (lambda path: path.write_text("a,b\n1,2\n"), "no runs; expected runs.csv"),
         (lambda path: path.write_bytes(b"\xff\xfe\x00"), "cannot be read"),
         (lambda path: path.write_text(""), "no runs"),
+        (lambda path: path.write_text(HEAD + "a,d,p,x,0,.5\n"), "line 2: damaged"),
+        (lambda path: path.write_text(HEAD + "a,d,p,16,0,.5\na,d,p,16,1,much\n"), "line 3"),
+        (lambda path: path.write_text(HEAD + "a,d,p,16,0,nan\n"), "line 2: damaged"),
+        (lambda path: path.write_text(HEAD + "a,d\n"), "line 2: damaged"),
     ],
 )
 def test_other_files_are_refused(tmp_path, write, said):
@@ -120,3 +129,10 @@ def test_runs_that_cannot_stand_in_one_table(file):
         standings.read(file(run("a"), run("a")))
     with pytest.raises(UserError, match="several protocols"):
         standings.read(file(run("a"), run("a", protocol="cifar10_59k")))
+
+
+def test_a_picture_that_cannot_be_written_is_one_line(file, tmp_path, monkeypatch, capsys):
+    arguments = ["standings", str(file(run("a"))), f"--picture={tmp_path / 'no' / 'a.png'}"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    with pytest.raises(UserError, match="a.png: cannot be written"):
+        standings.main()
