@@ -91,7 +91,9 @@ def _numbers(row: Row) -> bool:
 
 
 def standings(rows: Iterable[Row], measure: str = "map") -> list[Standing]:
-    """Collects the runs of each method, best first.
+    """Collects the runs of each method, best first; those that lack a length come after the others.
+
+    Means over different lengths cannot be compared: longer codes have more.
 
     Args:
       rows: of `read`.
@@ -106,7 +108,7 @@ def standings(rows: Iterable[Row], measure: str = "map") -> list[Standing]:
         if row.get(measure):
             own = found.setdefault(row["name"], Standing(row["name"], {})).values
             own.setdefault(int(row["bits"]), []).append(float(row[measure]))
-    return sorted(found.values(), key=lambda each: -each.mean)
+    return sorted(found.values(), key=lambda each: (-len(each.values), -each.mean))
 
 
 def markdown(rows: Sequence[Row], measure: str = "map") -> str:
@@ -127,10 +129,7 @@ def markdown(rows: Sequence[Row], measure: str = "map") -> str:
 
     def cell(each: Standing, bits: int) -> str:
         own = each.values.get(bits)
-        if not own:
-            return ""
-        text = Spread.of(own).text()
-        return f"**{text}**" if statistics.mean(own) == best[bits] else text
+        return _cell(own, best[bits]) if own else ""
 
     lines = [(each.name, *(cell(each, bits) for bits in lengths)) for each in found]
     return table.lay_out(("method", *(f"{bits} bits" for bits in lengths)), lines)
@@ -158,16 +157,17 @@ def by_kind(rows: Sequence[Row]) -> str:
     lines = [
         (
             *group,
-            *(
-                f"**{Spread.of(groups[group][kind]).text()}**"
-                if means[group][kind] == best[kind]
-                else Spread.of(groups[group][kind]).text()
-                for kind in KINDS
-            ),
+            *(_cell(groups[group][kind], best[kind]) for kind in KINDS),
         )
         for group in sorted(means, key=lambda group: -means[group][KINDS[-1]])
     ]
     return table.lay_out(("method", "bits", *KINDS), lines)
+
+
+def _cell(values: Sequence[float], best: float) -> str:
+    """Writes mean and deviation, in bold where the mean is the best."""
+    text = Spread.of(values).text()
+    return f"**{text}**" if statistics.mean(values) == best else text
 
 
 class Correlation(NamedTuple):

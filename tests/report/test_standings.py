@@ -41,6 +41,9 @@ def test_means_over_seeds_best_first(file):
     *_, best, other = standings.markdown(rows).splitlines()
     assert best == "| b | **0.7500** | **0.2500** |"
     assert other == "| a | 0.3750 +- 0.1768 |  |"
+    # One length alone says nothing of the others, whatever its value.
+    rows = standings.read(file(*runs, run("b", 0, bits=32, map=0.25), run("c", bits=32, map=1.0)))
+    assert [each.name for each in standings.standings(rows)] == ["b", "c", "a"]
 
 
 def test_every_measure_has_a_table(file):
