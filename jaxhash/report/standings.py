@@ -230,7 +230,7 @@ def draw(path: Path, rows: Sequence[Row], measure: str = "map") -> None:
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.grid(alpha=0.3)
     axes.set_xlabel((MEASURES | OF_KINDS)[measure])
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside lower center", ncols=len(lengths))  # over no mark
     axes.set_title(f"{rows[0]['dataset']}, protocol {rows[0]['protocol']}")
     plots.save(figure, path)
 
