@@ -109,7 +109,8 @@ def test_killed_then_stopped_then_finished_is_the_uninterrupted_run(config, two,
     """Bit for bit: the arithmetic is the same."""
     folder = tmp_path / "run"
     before = time.monotonic()
-    (code, _, survivor), (killed, _, _) = start_two(config, folder, "KILL@4")
+    saved = str(folder / "checkpoints" / "2")
+    (code, _, survivor), (killed, _, _) = start_two(config, folder, "KILL@4", AFTER=saved)
     assert killed == -9 and code not in (0, -9)
     # Its own line where the collective failed first, or else that of jax's coordination service.
     assert any("another process died" in x or "another task died" in x for x in said(survivor))

@@ -1,11 +1,14 @@
 """`python -m jaxhash.main` with the tests' backbone, and a fault.
 
 FAULT=KILL@5 sends this process SIGKILL at its fifth step; FAULT=FAIL@5 raises a UserError there.
+AFTER names a path that must exist before the fault: a checkpoint is written in the background.
 With AGAIN=1 a run that was stopped is continued by the same process. Pictures are not drawn.
 """
 
 import os
 import signal
+import time
+from pathlib import Path
 
 from jaxhash import main
 from jaxhash.data import sampler
@@ -25,6 +28,8 @@ def begin():
     def faulty(*arguments):
         steps.append(arguments)
         if len(steps) == int(number):
+            while "AFTER" in os.environ and not Path(os.environ["AFTER"]).exists():
+                time.sleep(0.05)
             if name == "FAIL":
                 raise UserError("image 7 is damaged")
             os.kill(os.getpid(), signal.Signals[f"SIG{name}"])
