@@ -75,6 +75,53 @@ def _largest_backward(axis: int, x: jax.Array, gradient: jax.Array) -> tuple[jax
 _largest.defvjp(_largest_forward, _largest_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(1,))
+def max_pool(x: jax.Array, side: int) -> jax.Array:
+    """Reduces each square of a map to its maximum; the gradient is divided among equal maxima.
+
+    As `flax.linen.max_pool` with a stride of the side, but for the gradient where several pixels
+    have the maximum, and much faster on a CPU, where XLA scatters that gradient pixel by pixel.
+
+    Args:
+      x: [b h w c].
+      side: of the squares in pixels; rows and columns that fill no square are left out.
+
+    Returns:
+      [b h/side w/side c], rounded down.
+
+    >>> print(max_pool(jnp.arange(9.0).reshape(1, 3, 3, 1), 2).squeeze())
+    4.0
+    """
+    return _squares(x, side).max(axis=(2, 4))
+
+
+def _squares(x: jax.Array, side: int) -> jax.Array:
+    """Divides a map [b h w c] into squares, [b h/side side w/side side c]."""
+    batch, height, width, channels = x.shape
+    rows, columns = height // side, width // side
+    whole = x[:, : rows * side, : columns * side]
+    return whole.reshape(batch, rows, side, columns, side, channels)
+
+
+def _max_pool_forward(x: jax.Array, side: int) -> tuple[jax.Array, jax.Array]:
+    return max_pool(x, side), x
+
+
+def _max_pool_backward(side: int, x: jax.Array, gradient: jax.Array) -> tuple[jax.Array]:
+    squares = _squares(jax.lax.optimization_barrier(x), side)  # computed once
+    largest_of = squares.max(axis=(2, 4), keepdims=True)
+    has_it = (squares == largest_of).astype(x.dtype)
+    share = gradient[:, :, None, :, None] / has_it.sum(axis=(2, 4), keepdims=True)
+    whole = (has_it * share).reshape(
+        x.shape[0], squares.shape[1] * side, squares.shape[3] * side, x.shape[3]
+    )
+    left = (x.shape[1] - whole.shape[1], x.shape[2] - whole.shape[2])
+    return (jnp.pad(whole, ((0, 0), (0, left[0]), (0, left[1]), (0, 0))),)
+
+
+max_pool.defvjp(_max_pool_forward, _max_pool_backward)
+
+
 def pool_to(x: jax.Array, size: int) -> jax.Array:
     """Averages a map down (or spreads it out) to size x size, as PyTorch's adaptive pooling does.
 

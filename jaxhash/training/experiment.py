@@ -289,7 +289,15 @@ class Experiment:
             return state.with_variables(source.variables), source.notes
         family = backbones.family(self.config.model.backbone.name)
         variables = pretrained.initialise(state.variables, weights, family.torch_names)
+        if weights == pretrained.NONE and hasattr(family, "from_images"):
+            variables = initial.from_images(variables, family.from_images, self._some_images())
         return state.with_variables(variables), None
+
+    def _some_images(self) -> np.ndarray:
+        """Returns the first training images as the network is given them, [n h w c]."""
+        first = self.data.split.train[: initial.IMAGES]
+        images = loader.take(self.data.pool.pixels, first)
+        return np.asarray(self.augment.for_encoding(jnp.asarray(images)))
 
     def _state(self, variables: dict) -> TrainState:
         kind = AveragedState if self._average else TrainState

@@ -1,5 +1,6 @@
-"""The network of another run as initial weights: `model.weights=runs/a`."""
+"""Initial weights: the network of another run (`model.weights=runs/a`), or training images."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from jaxhash.encoders.encoder import Encoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import dataset
 
+IMAGES = 5_000  # training images that a first layer is computed from
 Flat = dict[tuple[str, ...], Any]
 
 
@@ -79,6 +81,19 @@ def from_run(variables: dict, weights: str) -> Initialised:
         "split": kept.split if kept else None,
     }
     return Initialised(traverse_util.unflatten_dict(filled), notes)
+
+
+def from_images(variables: dict, fitted: Callable, images: np.ndarray) -> dict:
+    """Has a backbone that starts from random weights set its first layer by training images.
+
+    Args:
+      variables: {"params", "batch_stats"} of the network.
+      fitted: the `from_images` of the backbone's family.
+      images: [n h w c], normalised as the network is given them.
+    """
+    own = {kind: parts["backbone"] for kind, parts in variables.items()}
+    changed = fitted(own, images)
+    return {kind: {**variables[kind], "backbone": changed[kind]} for kind in variables}
 
 
 def _by_part(variables: dict) -> dict[str, Flat]:

@@ -1,4 +1,4 @@
-"""Convolutions of small maps as products of patches, against XLA's."""
+"""Convolutions and gradients of kernels as products of patches, against XLA's."""
 
 from functools import partial
 
@@ -41,6 +41,60 @@ def test_values_and_derivatives_are_those_of_xlas(height, width, side, strides, 
     for a, b in zip((found, *backward(dy)), (expected, *reference(dy)), strict=True):
         assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("near", [1, 600, 2**20])  # one row of an image, an image, all at once
+@pytest.mark.parametrize(
+    ("shape", "sides", "strides", "padding"),
+    [
+        ((4, 9, 8, 3), (3, 3), (1, 1), ((1, 1), (1, 1))),
+        ((3, 9, 8, 2), (7, 5), (2, 3), ((3, 0), (1, 2))),
+        ((2, 5, 5, 1), (1, 1), (2, 2), ((0, 0), (0, 0))),
+    ],
+)
+def test_the_gradient_of_the_kernel_is_that_of_xla(
+    shape, sides, strides, padding, near, monkeypatch
+):
+    monkeypatch.setattr(convolution, "NEAR_BYTES", near)
+    random = np.random.RandomState(0)
+    x = jnp.asarray(random.randn(*shape), jnp.float32)
+    kernel = jnp.asarray(random.randn(*sides, shape[3], 4), jnp.float32)
+    y, backward = jax.vjp(lambda kernel: plain(x, kernel, strides, padding), kernel)
+    dy = jnp.asarray(random.randn(*y.shape), jnp.float32)
+    found = convolution.kernel_gradient(x, dy, sides, strides, padding)
+    np.testing.assert_allclose(found, backward(dy)[0], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
+def test_a_layer_of_few_channels_has_xlas_value_and_derivatives(dtype):
+    options = {"features": 6, "kernel_size": (3, 3), "padding": 1, "dtype": dtype}
+    own = nn.Conv(**options, conv_general_dilated=convolution.conv_general_dilated)
+    x = jnp.asarray(np.random.RandomState(0).randn(2, 10, 10, 17), dtype)
+    variables = own.init(jax.random.key(0), x)
+
+    def derivatives(layer):
+        def value(variables, x):
+            y = layer.apply(variables, x)
+            return (y.astype(jnp.float32) ** 2).mean()
+
+        return jax.value_and_grad(value, argnums=(0, 1))(variables, x)
+
+    expected = derivatives(nn.Conv(**options))
+    tolerance = 1e-5 if dtype == jnp.float32 else 2e-2  # of bfloat16: eight bits
+    for a, b in zip(jax.tree.leaves(derivatives(own)), jax.tree.leaves(expected), strict=True):
+        assert a.dtype == b.dtype
+        a, b = np.asarray(a, np.float32), np.asarray(b, np.float32)
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * abs(b).max())
+
+
+def test_large_batches_of_small_maps_are_xlas():
+    """Their patches would take more memory than the convolution is worth."""
+    layer = nn.Conv(64, (3, 3), padding=1, conv_general_dilated=convolution.conv_general_dilated)
+    for batch, patches in ((8, True), (1_024, False)):
+        x = jax.ShapeDtypeStruct((batch, 7, 7, 64), jnp.float32)
+        variables = jax.eval_shape(layer.init, jax.random.key(0), x)
+        lowered = jax.jit(layer.apply).lower(variables, x).as_text()
+        assert ("stablehlo.convolution" not in lowered) == patches
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jaxhash.distributed import devices
-from jaxhash.models.layers import Dropout, largest, pool_to
+from jaxhash.models.layers import Dropout, largest, max_pool, pool_to
 
 
 def drop(x, replicas, seed=0, **options):
@@ -85,3 +86,25 @@ def test_the_largest_is_the_maximum_and_its_gradient_is_ones(axis, dtype):
     gradient = jax.grad(lambda x: largest(x, axis).sum())(x)
     assert jnp.array_equal(gradient, (x == x.max(axis, keepdims=True)).astype(dtype))
     assert jnp.isnan(largest(x.at[1, 1, 1].set(jnp.nan), axis)).sum() == 1
+
+
+@given(st.integers(2, 7), st.integers(2, 7), st.sampled_from([2, 3]))
+def test_max_pooling_is_that_of_flax(height, width, side):
+    """Without equal maxima; side 3 leaves out rows and columns that fill no square."""
+    if min(height, width) < side:
+        return
+    x = jnp.asarray(np.random.RandomState(0).permutation(2 * height * width * 3), jnp.float32)
+    x = x.reshape(2, height, width, 3)
+    found, backward = jax.vjp(lambda x: max_pool(x, side), x)
+    expected, reference = jax.vjp(lambda x: nn.max_pool(x, (side, side), (side, side)), x)
+    assert (found == expected).all()
+    dy = jnp.arange(found.size, dtype=jnp.float32).reshape(found.shape)
+    assert (backward(dy)[0] == reference(dy)[0]).all()
+
+
+def test_equal_maxima_share_the_gradient():
+    x = jnp.array([[5.0, 5.0, 1.0], [2.0, 5.0, 1.0]]).reshape(1, 2, 3, 1)
+    found, backward = jax.vjp(lambda x: max_pool(x, 2), x)
+    assert found.squeeze() == 5
+    dx = backward(jnp.full((1, 1, 1, 1), 6.0))[0].squeeze()
+    np.testing.assert_allclose(dx, [[2, 2, 0], [0, 2, 0]], rtol=1e-6)

@@ -7,6 +7,8 @@ A family's file has
     build(name, ..., dtype)     a Linen module, called as (images [b h w c], train, at_node), that
                                 returns a map [b h w c], or features [b c] behind connected layers
     torch_names(path)           names that a weight may have in PyTorch checkpoints, likeliest first
+    from_images(variables, images)  optional: sets a first layer by training images, for a network
+                                that starts from random weights
 
 At each of its nodes a backbone calls at_node(node, map [b h w c]), once, and continues with the map
 of the same shape that it returns.

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models import layers
 from jaxhash.models.layers import Dropout, pool_to
 
 # As torchvision's VGG starts from scratch.
@@ -72,7 +73,7 @@ def max_pool(x: jax.Array, window: int) -> jax.Array:
             f"pixels is the input of a max pooling of {window} x {window}; choose larger "
             "images, or options of model.backbone that keep its maps larger"
         )
-    return nn.max_pool(x, (window, window), (2, 2))
+    return layers.max_pool(x, 2) if window == 2 else nn.max_pool(x, (window, window), (2, 2))
 
 
 def check(family: str, width: int, hidden: int, dropout: float, pool: int) -> None:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models import convolution
 from jaxhash.models.backbones._connected import ConnectedLayers, check, convolution_init, max_pool
 from jaxhash.models.backbones._torch_names import torch_name
 
@@ -52,13 +53,18 @@ class AlexNet(nn.Module):
 
         Raises UserError on images that are too small for the poolings.
         """
-        convolution = partial(nn.Conv, dtype=self.dtype, kernel_init=convolution_init)
+        layer = partial(
+            nn.Conv,
+            dtype=self.dtype,
+            kernel_init=convolution_init,
+            conv_general_dilated=convolution.conv_general_dilated,
+        )
         kernels = (STEMS[self.stem], *OTHERS)
         for i, (multiple, kernel) in enumerate(zip(self.multiples, kernels, strict=True), start=1):
             side, stride, padding = kernel
             channels = multiple * self.width
             name = f"conv{i}"
-            x = convolution(channels, (side, side), stride, padding=padding, name=name)(x)
+            x = layer(channels, (side, side), stride, padding=padding, name=name)(x)
             x = nn.relu(x)
             if i in POOLED:
                 x = max_pool(x, 3)

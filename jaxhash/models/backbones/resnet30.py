@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxhash.errors import UserError
-from jaxhash.models import pointwise
+from jaxhash.models import convolution, pointwise
 from jaxhash.models.backbones._residual import Names, bottleneck
 from jaxhash.models.depthwise import depthwise
 from jaxhash.models.normalization import batch_norm
@@ -86,6 +86,7 @@ class ResNet30(nn.Module):
             use_bias=False,
             dtype=self.dtype,
             kernel_init=he,
+            conv_general_dilated=convolution.conv_general_dilated,
             name="stem",
         )
         x = nn.relu(batch_norm(train, self.dtype)(name="norm")(stem(x)))
