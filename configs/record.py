@@ -16,7 +16,7 @@ from jaxhash import config as configs
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,epochs=...`."""
-    args = configs.arguments(arg, bits=48, epochs=6)
+    args = configs.arguments(arg, bits=48, epochs=7)
     config = configs.base()
     config.name = "record"
     config.data.update(size=32, pad=2, flip=True, mirrored=True, protocol="cifar10_official")
