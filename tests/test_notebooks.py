@@ -24,16 +24,8 @@ def test_every_notebook_is_known():
     assert {path.stem for path in FOLDER.glob("*.ipynb")} == set(SHOWN)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "quickstart",
-        *(
-            pytest.param(name, marks=pytest.mark.slow)
-            for name in sorted(SHOWN.keys() - {"quickstart"})
-        ),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(SHOWN))
 def test_notebook_runs(name, data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", data_dir)
     monkeypatch.setenv("TMPDIR", str(tmp_path))

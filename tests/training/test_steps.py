@@ -105,9 +105,49 @@ def case(name):
     return loss, plain(**(head or {"head": "classifier" if loss.needs_logits else "linear"}))
 
 
-@pytest.mark.parametrize("name", [*LOSSES, pytest.param("network", marks=pytest.mark.slow)])
-def test_loss_and_gradient_do_not_depend_on_the_number_of_devices(name):
-    """With the loss alone, and once with batch normalisation and attention before it."""
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_and_its_gradient_do_not_depend_on_the_number_of_devices(name):
+    """Of outputs, logits and features that are given; whole steps are tested below."""
+    loss, options = case(name)[0], LOSSES[name][1]
+    views, random = loss.views, np.random.RandomState(5)
+    index = np.repeat(random.permutation(TRAIN)[: BATCH // views], views).astype(np.int32)
+    sizes = {"u": 6 * options.get("streams", 1), "logits": 4, "features": 8}
+    real = {kind: random.randn(BATCH, k).astype(np.float32) for kind, k in sizes.items()}
+    given = Codes(labels=IMAGES.labels[index], index=index, place=np.arange(BATCH), **real)
+    start = loss.init(Task(6, IMAGES.labels))
+
+    def step(state, given):
+        def value(real):
+            rows = given._replace(**real)
+            losses, state_after, metrics = loss.apply(state, rows, devices.gather_columns(rows))
+            return losses.mean(), (state_after, metrics)
+
+        real = {kind: getattr(given, kind) for kind in sizes}
+        (value, (state_after, metrics)), gradient = jax.value_and_grad(value, has_aux=True)(real)
+        return devices.mean({"loss": value, **metrics}), state_after, gradient
+
+    def run(count):
+        replicas = Replicas(count)
+        values, state, gradient = replicas.map(step)(
+            replicas.replicate(start), replicas.shard(given)
+        )
+        # The loss is the mean over replicas; each has the gradient of its own rows.
+        whole = jax.tree.map(lambda x: replicas.gather(x) / count, gradient)
+        return jax.tree.map(np.asarray, (replicas.first((values, state)), whole))
+
+    one = run(1)
+    assert any(np.abs(gradient).max() > 0 for gradient in one[1].values())
+    for count in (2, 8):
+        other = run(count)
+        assert jax.tree.structure(other) == jax.tree.structure(one)
+        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+            scale = np.abs(a.astype(np.float64)).max(initial=0)
+            np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
+
+
+@pytest.mark.parametrize("name", ["dhida", "dah", pytest.param("network", marks=pytest.mark.slow)])
+def test_a_step_does_not_depend_on_the_number_of_devices(name):
+    """Without batch normalisation and attention before the loss, and once with both."""
     loss, net = case("dhida" if name == "network" else name)
     net = network() if name == "network" else net
     replicas, state, metrics = run(1, loss, net)
