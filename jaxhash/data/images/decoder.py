@@ -177,14 +177,15 @@ def decode(source: Source, shape: Shape, max_pixels: int = MAX_PIXELS) -> np.nda
 
 
 def _prepare_pillow() -> None:
-    """Silences Pillow, and has it doubt no picture that is small enough for us.
+    """Silences Pillow, and has it doubt only pictures that are far too large for us.
 
     Its warning of a large picture cannot be relied on to stay silenced: other threads that use
-    `warnings.catch_warnings`, as JAX does, restore older filters.
+    `warnings.catch_warnings`, as JAX does, restore older filters. Pictures up to twice our limit
+    are refused by our own check alone, which can say their size.
     """
     silence()
-    if Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < MAX_PIXELS:
-        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    if Image.MAX_IMAGE_PIXELS is not None and Image.MAX_IMAGE_PIXELS < 2 * MAX_PIXELS:
+        Image.MAX_IMAGE_PIXELS = 2 * MAX_PIXELS
 
 
 def _open(path: Path) -> BinaryIO:
@@ -226,7 +227,7 @@ def _read(file: BinaryIO, max_pixels: int, shape: Shape | None) -> Image.Image:
         raise
     except UnidentifiedImageError:
         raise _unidentified(start) from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise TooLarge(f"the picture has more than {_mega(max_pixels)} megapixels") from None
     # Decoders meet hostile data here, and each has its own exceptions for what it cannot make sense
     # of: OSError, ValueError, SyntaxError, RuntimeError, struct.error, IndexError, MemoryError, ...

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from jaxhash.data.images import decoder, depth, signatures
 from tests.data.images import files
-from tests.data.images.files import RAMP, colours, numbers, oriented, saved
+from tests.data.images.files import RAMP, colours, numbers, oriented, png_header, saved
 
 FORMATS = [name for name in signatures.FORMATS if name != "HEIF"]
 TURNS = {
@@ -280,7 +280,7 @@ from jaxhash.data.images import decoder
 Image.MAX_IMAGE_PIXELS = 100  # above it Pillow warns
 decoder.MAX_PIXELS = 100  # else the decoder would raise Pillow's limit
 content = io.BytesIO()
-Image.new("L", (15, 10), 7).save(content, "PNG")
+Image.new("L", (15, 14), 7).save(content, "PNG")  # more than twice that
 print(decoder.read(content.getvalue()).getpixel((0, 0)))
 """
 
@@ -301,6 +301,21 @@ def test_pillow_doubts_no_picture_that_is_small_enough(monkeypatch, tmp_path):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # a user's own choice stays
     decoder.read(saved(colours()))
     assert Image.MAX_IMAGE_PIXELS is None
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "said"),
+    [(13_000, 12_000, "13000 x 12000 pixels"), (20_000, 20_000, "150 megapixels")],
+)
+def test_a_picture_that_is_too_large_is_said_to_be_so_whatever_becomes_of_warnings(
+    width, height, said, monkeypatch
+):
+    """As where another thread restores the filters of warnings between silence and opening."""
+    monkeypatch.setattr(decoder, "silence", lambda: None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(decoder.TooLarge, match=said):
+            decoder.read(png_header(width, height))
 
 
 def test_other_warnings_are_still_seen():
