@@ -295,8 +295,8 @@ class Experiment:
 
     def _some_images(self) -> np.ndarray:
         """Returns the first training images as the network is given them, [n h w c]."""
-        first = self.data.split.train[: initial.IMAGES]
-        images = loader.take(self.data.pool.pixels, first)
+        count = max(2, initial.PIXELS // self.config.data.size**2)  # few large ones fit into memory
+        images = loader.take(self.data.pool.pixels, self.data.split.train[:count])
         return np.asarray(self.augment.for_encoding(jnp.asarray(images)))
 
     def _state(self, variables: dict) -> TrainState:

@@ -11,7 +11,7 @@ from jaxhash.encoders.encoder import Encoder, open_encoder
 from jaxhash.errors import UserError
 from jaxhash.runs import dataset
 
-IMAGES = 5_000  # training images that a first layer is computed from
+PIXELS = 5_000 * 32**2  # of training images, as many as a first layer is computed from
 Flat = dict[tuple[str, ...], Any]
 
 

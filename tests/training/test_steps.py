@@ -105,6 +105,13 @@ def case(name):
     return loss, plain(**(head or {"head": "classifier" if loss.needs_logits else "linear"}))
 
 
+def assert_close(one, other):
+    """Every leaf to 1e-5 of its largest number."""
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        scale = np.abs(np.asarray(a, np.float64)).max(initial=0)
+        np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_and_its_gradient_do_not_depend_on_the_number_of_devices(name):
     """Of outputs, logits and features that are given; whole steps are tested below."""
@@ -140,9 +147,7 @@ def test_a_loss_and_its_gradient_do_not_depend_on_the_number_of_devices(name):
     for count in (2, 8):
         other = run(count)
         assert jax.tree.structure(other) == jax.tree.structure(one)
-        for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
-            scale = np.abs(a.astype(np.float64)).max(initial=0)
-            np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
+        assert_close(one, other)
 
 
 @pytest.mark.parametrize("name", ["dhida", "dah", pytest.param("network", marks=pytest.mark.slow)])
@@ -157,10 +162,7 @@ def test_a_step_does_not_depend_on_the_number_of_devices(name):
         for key, value in metrics.items():
             np.testing.assert_allclose(other_metrics[key], value, rtol=1e-5, err_msg=key)
         # After a step of plain descent, equal weights mean equal gradients.
-        mine, theirs = replicas.first(state), others.first(other_state)
-        for a, b in zip(jax.tree.leaves(mine), jax.tree.leaves(theirs), strict=True):
-            scale = np.abs(np.asarray(a, np.float32)).max()
-            np.testing.assert_allclose(b, a, rtol=0, atol=1e-5 * scale + 1e-7)
+        assert_close(replicas.first(state), others.first(other_state))
 
 
 @pytest.mark.slow

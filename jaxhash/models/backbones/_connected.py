@@ -8,7 +8,6 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.models import layers
-from jaxhash.models.layers import Dropout, pool_to
 
 # As torchvision's VGG starts from scratch.
 convolution_init = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
@@ -37,15 +36,15 @@ class ConnectedLayers(nn.Module):
         if self.hidden == 0:
             return x
         dense = partial(nn.DenseGeneral, self.hidden, dtype=self.dtype, kernel_init=_dense_init)
-        x = pool_to(x, self.pool)
+        x = layers.pool_to(x, self.pool)
         # The map is not flattened: the kernel keeps the axes [h w in out], so that weights for any
         # order of flattening can be converted.
         for name, axes in (("fc1", (1, 2, 3)), ("fc2", (1,))):
             if self.drop_inputs:
-                x = Dropout(self.dropout)(x, train)
+                x = layers.Dropout(self.dropout)(x, train)
             x = nn.relu(dense(axis=axes, name=name)(x))
             if not self.drop_inputs:
-                x = Dropout(self.dropout)(x, train)
+                x = layers.Dropout(self.dropout)(x, train)
         return x
 
 

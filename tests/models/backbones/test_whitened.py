@@ -9,7 +9,7 @@ from jaxhash import config as configs
 from jaxhash.errors import UserError
 from jaxhash.models.backbones import whitened
 from jaxhash.runs.checkpoints import Checkpoints
-from jaxhash.training import loop
+from jaxhash.training import initial, loop
 from jaxhash.training.experiment import Experiment
 from tests.models.backbones.networks import untouched, visit
 
@@ -32,7 +32,7 @@ def test_widths_are_checked(widths):
 
 
 def test_whitening_is_the_inverse_root_of_the_covariance():
-    """Of patches in the order [row column channel]; against SciPy-free NumPy of another form."""
+    """Of patches in the order [row column channel], each cut out by itself."""
     random = np.random.default_rng(0)
     images = random.normal(size=(30, 6, 6, 2)) @ random.normal(size=(2, 2))
     kernel = whitened.whitening(images).reshape(8, 8)
@@ -64,7 +64,7 @@ def test_the_first_layer_is_not_trained():
     assert (jax.grad(value)(x) == 0).all()
 
 
-def test_a_run_sets_its_first_layer_by_training_images_and_keeps_it(tiny, tmp_path):
+def test_a_run_sets_its_first_layer_by_training_images_and_keeps_it(tiny, tmp_path, monkeypatch):
     with tiny.unlocked():
         tiny.data.size = 12
         tiny.model.attention.name = "none"
@@ -79,6 +79,8 @@ def test_a_run_sets_its_first_layer_by_training_images_and_keeps_it(tiny, tmp_pa
     images = experiment.data.pool.pixels[:][experiment.data.split.train]
     expected = whitened.whitening(np.asarray(experiment.augment.for_encoding(jnp.asarray(images))))
     np.testing.assert_allclose(kept, expected, rtol=1e-5)
+    monkeypatch.setattr(initial, "PIXELS", 3 * 12**2)  # of large images there are few
+    assert experiment._some_images().shape == (3, 12, 12, 1)
     other = tmp_path / "other"
     with tiny.unlocked():
         tiny.model.weights = str(tmp_path / "run")  # another run's network keeps its own
