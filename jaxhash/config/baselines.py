@@ -78,7 +78,8 @@ def baseline(
     thirty epochs, without augmentation: on the same numbers as the shallow methods are fitted to.
     Seconds on two CPU cores, once the features are kept.
 
-    scale=lite: the blocks after the eighth train too, see `jaxhash.config.scales.lite`.
+    scale=lite: the blocks after the eighth train too, see `jaxhash.config.scales.lite`; learning
+    rate and normalisation are those that were chosen at scale=frozen.
 
     scale=paper: AlexNet with ImageNet weights at 224 px (from torchvision, see `configs/adh.py`),
     and the optimizer that `paper` gives. It needs a GPU.
@@ -95,8 +96,9 @@ def baseline(
       augmented: whether scale=frozen has eight augmented views of each training image, for an
         objective that compares views.
       name: of the method, where it is not that of its loss.
-      searched: `lr` and `hash_norm` of scale=frozen, chosen on held-out training images among
-        learning rates of 1e-3 and 3e-3, each with and without hash_norm (results/methods).
+      searched: `lr` and `hash_norm` of scale=frozen and lite, chosen at scale=frozen on held-out
+        training images among learning rates of 1e-3 and 3e-3, each with and without hash_norm
+        (results/methods).
       paper: `optim` and `train` of scale=paper, where they are not RMSProp 1e-5, batches of 128 and
         150 epochs, with which the best known public implementation runs most methods.
       head_options: of the head.
@@ -131,8 +133,8 @@ def baseline(
         return config
     if args.scale == "frozen":
         frozen(config, "all", augmented=augmented)
-        if searched:
-            config.optim.lr, config.model.hash_norm = searched["lr"], searched["hash_norm"]
     else:
         lite(config)
+    if searched:
+        config.optim.lr, config.model.hash_norm = searched["lr"], searched["hash_norm"]
     return config
