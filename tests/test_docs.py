@@ -37,6 +37,7 @@ def test_the_pages_load_nothing_from_elsewhere(site):
         assert not ELSEWHERE.search(page.read_text()), page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "package", ["models.attention", "losses", "models.backbones", "models.heads"]
 )

@@ -93,6 +93,7 @@ def test_two_processes_are_one_run(config, two, tmp_path):
         np.testing.assert_allclose(theirs[name], results[name], atol=2e-3)
 
 
+@pytest.mark.slow
 def test_only_process_0_speaks_and_writes(two, folders):
     (_, out, _), (_, silent, complaints) = json.loads((folders / "said").read_text())
     assert "mAP, ties averaged" in out and "1,000 train, 100 query" in out

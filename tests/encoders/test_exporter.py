@@ -169,6 +169,7 @@ def test_the_card_says_what_was_measured(run, tmp_path):
     assert "there are no results of this checkpoint" in text and "mAP" not in text
 
 
+@pytest.mark.slow
 def test_search_takes_both_and_serves_the_same_index(run, capsys):
     from jaxhash.search.__main__ import main as search  # noqa: PLC0415
 

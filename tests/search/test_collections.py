@@ -76,6 +76,7 @@ def code_of(run, seed):
     return encoder.codes([encoder.prepare(small.picture(seed))])[0]
 
 
+@pytest.mark.slow
 def test_two_indexes_of_one_run_show_their_own_pictures(run, served):
     search("index", run, images=run.parent / "A", index=run.parent / "one")
     search("index", run, images=run.parent / "B", index=run.parent / "two")

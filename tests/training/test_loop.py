@@ -187,6 +187,7 @@ def test_sigterm_ends_the_process_with_exit_code_0(tiny, tmp_path):
         assert checkpoints.latest() >= 4
 
 
+@pytest.mark.slow
 def test_kill_9_at_any_moment_loses_nothing_that_was_saved(finished, tiny, tmp_path):
     """Saving at every step, killed three times at random moments, finished, and compared."""
     with tiny.unlocked():

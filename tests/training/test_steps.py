@@ -150,7 +150,9 @@ def test_a_loss_and_its_gradient_do_not_depend_on_the_number_of_devices(name):
         assert_close(one, other)
 
 
-@pytest.mark.parametrize("name", ["dhida", "dah", pytest.param("network", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name", ["dhida", *(pytest.param(name, marks=pytest.mark.slow) for name in ("dah", "network"))]
+)
 def test_a_step_does_not_depend_on_the_number_of_devices(name):
     """Without batch normalisation and attention before the loss, and once with both."""
     loss, net = case("dhida" if name == "network" else name)
@@ -218,6 +220,7 @@ def test_on_the_digits_gradients_differ_only_where_a_relu_is_at_its_kink(monkeyp
         assert apart < 2e-5 * size
 
 
+@pytest.mark.slow
 def test_the_average_of_weights_is_that_of_the_steps():
     """On two devices, by its definition, over three steps."""
     loss, net = case("dhida")

@@ -189,6 +189,7 @@ def test_an_encoder_needs_no_data_set(trained, data_dir):
     assert np.array_equal(outputs.u, expected.u) and outputs.logits.shape == (3, 10)
 
 
+@pytest.mark.slow
 def test_explain_draws_any_picture(trained, tmp_path):
     random = np.random.RandomState(0)
     paths = []
@@ -202,6 +203,7 @@ def test_explain_draws_any_picture(trained, tmp_path):
         assert image.width > image.height  # a picture and three nodes, by two
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "message"), [(None, "no such file"), (b"\x00" * 50, "not a readable picture")]
 )

@@ -64,6 +64,7 @@ def test_the_first_layer_is_not_trained():
     assert (jax.grad(value)(x) == 0).all()
 
 
+@pytest.mark.slow
 def test_a_run_sets_its_first_layer_by_training_images_and_keeps_it(tiny, tmp_path, monkeypatch):
     with tiny.unlocked():
         tiny.data.size = 12

@@ -165,9 +165,8 @@ serve(small.tiny_encoder("none"), place.index, place.pictures, port=0)
 """
 
 
-@pytest.mark.parametrize(
-    "how", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_it_stops_in_good_order(tmp_path, how):
     command = [sys.executable, "-c", SERVE.replace("FOLDER", repr(str(tmp_path)))]
     process = subprocess.Popen(
