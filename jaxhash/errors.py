@@ -1,9 +1,21 @@
 """The exception for mistakes of the user, and the words of error messages."""
 
 import difflib
+import errno
+import os
 import sys
 import traceback
 from collections.abc import Iterable
+
+# Errors of the system that no code can avoid, and what to do about them.
+REMEDIES = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space",
+    errno.EACCES: "allow it",
+    errno.EPERM: "allow it",
+    errno.EROFS: "name another folder",
+    errno.EIO: "check the disk",
+}
 
 
 class UserError(Exception):
@@ -50,15 +62,22 @@ def printable(name: str) -> str:
 
 
 def report(error: BaseException, who: str = "") -> int:
-    """Prints on stderr what ended the process: a UserError in one line, others with a traceback.
+    """Prints on stderr what ended the process.
+
+    That is one line for a UserError, and for a full disk, a missing permission and the like,
+    wherever they arise; others have a traceback.
 
     Args:
       error: what was raised.
       who: names the process, where there are several.
 
     Returns:
-      the exit code: 2 for a UserError, that of SystemExit, and 1 for all others.
+      the exit code: 2 where one line is printed, that of SystemExit, and 1 for all others.
     """
+    if isinstance(error, OSError) and error.errno in REMEDIES:
+        at = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str) else ""
+        todo = f"{REMEDIES[error.errno]}, and give the same command again"
+        error = UserError(f"{at}{os.strerror(error.errno)}; {todo}")
     if isinstance(error, UserError):
         # One line, whatever names of files it quotes; in one piece: several processes may write.
         text = printable(str(error))

@@ -94,7 +94,7 @@ def plain_letters() -> None:
 
 
 def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
-    """Ends the process with the exit code of `main`, or 2 and one line on stderr for a UserError.
+    """Ends the process with the exit code of `main`, or that of `jaxhash.errors.report`.
 
     Where nobody reads its output any more, it ends without a word, with 141.
 
@@ -111,12 +111,12 @@ def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
         code = main()
         sys.stdout.flush()
         sys.exit(code)
-    except UserError as error:
-        sys.exit(report(error))
     except BrokenPipeError:  # who reads the output wants no more of it, as `| head`
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or the interpreter would flush again
         sys.exit(141)
+    except (UserError, OSError) as error:
+        sys.exit(report(error))
     except KeyboardInterrupt:
         if not stopped:
             raise

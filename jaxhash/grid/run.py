@@ -65,24 +65,35 @@ class Run(NamedTuple):
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            log = (self.folder / workdir.LOG).open("ab")
+            # Without a buffer, whose content would fail again where the file is closed.
+            log = (self.folder / workdir.LOG).open("ab", buffering=0)
         except OSError as error:
-            raise UserError(
-                f"{self.folder}: cannot be written ({error.strerror}); allow it, or give another "
-                "--out; the same command continues"
-            ) from None
+            raise self._unwritable(error) from None
         if _lock(log):
             return log
         log.close()
         return None
 
     def announce(self, log: BinaryIO) -> None:
-        """Writes the command and the time to its log."""
+        """Writes the command and the time to its log.
+
+        Raises:
+          UserError: its folder cannot be written.
+        """
         now = datetime.datetime.now().isoformat(" ", "seconds")
         # A killed process may have left a line, such as a progress bar, without its end.
         before = "\n" if log.tell() else ""
-        log.write(f"{before}$ {shlex.join(self.command())}  # {now}\n".encode())
-        log.flush()
+        text = f"{before}$ {shlex.join(self.command())}  # {now}\n".encode()
+        try:
+            log.write(text)
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def _unwritable(self, error: OSError) -> UserError:
+        return UserError(
+            f"{self.folder}: cannot be written ({error.strerror}); free some space, allow it, or "
+            "give another --out; the same command continues"
+        )
 
     def last_line(self) -> str:
         """Returns the last line of its log that is not empty, or ''."""

@@ -1,5 +1,6 @@
 """Figures of a run as PNG: its curves, retrieved images, and attention maps."""
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jaxhash.report import lettering
+from jaxhash.runs import workdir
 
 # Right and wrong differ in line style and caption too, for readers who are colour-blind.
 RIGHT = {"color": "#009e73", "linestyle": "-"}
@@ -161,8 +163,9 @@ def _label(axes: Axes, x: str, y: str, title: str) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, in fonts that have all its letters."""
+    """Writes a figure as PNG, whole or not at all, in fonts that have all its letters."""
     lettering.choose_fonts(figure)
     FigureCanvasAgg(figure)
-    with path.open("wb") as file:  # the path may be in object storage
-        figure.savefig(file, dpi=110, format="png")
+    png = io.BytesIO()
+    figure.savefig(png, dpi=110, format="png")
+    workdir.write(path, png.getvalue())

@@ -183,14 +183,15 @@ def _locked(workdir: epath.Path) -> Iterator[None]:
         yield
 
 
-def write(path: epath.Path, text: str) -> None:
-    """Writes a file whole or not at all, even if the process is killed."""
+def write(path: epath.Path, content: str | bytes) -> None:
+    """Writes a file whole or not at all, even if the process is killed; text as UTF-8."""
+    data = content.encode() if isinstance(content, str) else content
     if remote(path):
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(data)
         return
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(text, encoding="utf-8")
+        unfinished.write_bytes(data)
         os.replace(unfinished, path)
     except BaseException:
         unfinished.unlink(missing_ok=True)

@@ -1,6 +1,5 @@
 """The results of a run: measured, written, printed and drawn."""
 
-import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -187,16 +186,11 @@ def _evenly(count: int, most: int) -> np.ndarray:
 
 
 def _picture(path: epath.Path, draw: Callable[[epath.Path], None]) -> None:
-    """Draws a picture, whole or not at all; one that cannot be drawn is a line on stderr."""
-    unfinished = path if workdir.remote(path) else path.with_name(f".{path.name}.unfinished")
+    """Draws a picture; one that cannot be drawn is a line on stderr."""
     try:
         path.unlink(missing_ok=True)  # one that stays behind would be of other results
-        draw(unfinished)
-        if unfinished != path and unfinished.exists():
-            unfinished.rename(path)
+        draw(path)
     except Exception as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink(missing_ok=True)
         print(
             f"jaxhash: {path}: cannot be drawn ({disk.reason(error)}); the results are whole; draw "
             "it again with --mode=evaluate",

@@ -1,6 +1,7 @@
 """How commands are entered, and how they end."""
 
 import configparser
+import errno
 import importlib
 import os
 import subprocess
@@ -13,7 +14,18 @@ from jaxhash.cli import command_line
 from jaxhash.errors import UserError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS = ["main", "search", "report", "grid", "export", "report.table", "report.sizes"]
+COMMANDS = [
+    "main",
+    "search",
+    "report",
+    "grid",
+    "export",
+    "data",
+    "report.table",
+    "report.sizes",
+    "report.standings",
+    "report.gallery",
+]
 
 
 def raising(error):
@@ -49,12 +61,29 @@ def test_a_reader_who_wants_no_more_is_no_error(arguments, read):
         (lambda: 1, 1, ""),
         (raising(UserError("no such file")), 2, "jaxhash: no such file\n"),
         (raising(KeyboardInterrupt()), 130, "jaxhash: what was done stays\n"),
+        (
+            raising(OSError(errno.ENOSPC, "full", "table.md")),
+            2,
+            "jaxhash: table.md: No space left on device; free some space, and give the same "
+            "command again\n",
+        ),
+        (
+            raising(PermissionError(errno.EACCES, "no")),
+            2,
+            "jaxhash: Permission denied; allow it, and give the same command again\n",
+        ),
     ],
 )
 def test_a_command_ends_with_its_code_and_one_line(main, code, said, capsys):
     with pytest.raises(SystemExit) as ended:
         command_line.run(main, "what was done stays")
     assert ended.value.code == code and capsys.readouterr().err == said
+
+
+def test_an_error_of_the_system_that_means_a_mistake_of_ours_has_a_traceback(capsys):
+    with pytest.raises(SystemExit) as ended:
+        command_line.run(raising(FileNotFoundError(errno.ENOENT, "gone", "a")))
+    assert ended.value.code == 1 and "Traceback" in capsys.readouterr().err
 
 
 def test_without_a_word_for_it_ctrl_c_takes_its_usual_way():

@@ -35,6 +35,14 @@ def script(tmp_path, name, text=GOOD):
     return small.Script(tmp_path / name, text, ())
 
 
+def test_a_log_on_a_full_disk_is_one_line(tmp_path):
+    run = script(tmp_path, "a")
+    said = pytest.raises(UserError, match=r"a: cannot be written \(No space left")
+    with open("/dev/full", "ab", buffering=0) as log, said as error:
+        run.announce(log)
+    assert "\n" not in str(error.value)
+
+
 def wait_for(condition):
     while not condition():
         time.sleep(0.02)

@@ -1,3 +1,5 @@
+import errno
+import os
 import re
 
 import matplotlib
@@ -38,6 +40,20 @@ def test_right_and_wrong_differ_without_colour(tmp_path, channels):
 def test_curves_draw_several_runs(tmp_path):
     plots.curves(tmp_path / "curves.png", "title", {"one": NUMBERS, "two": NUMBERS})
     assert np.asarray(Image.open(tmp_path / "curves.png").convert("L")).std() > 5
+
+
+def test_a_picture_is_whole_or_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "curves.png"
+    plots.curves(path, "title", {"one": NUMBERS})
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(OSError, match="full"):
+        plots.curves(path, "title", {"one": NUMBERS, "two": NUMBERS})
+    assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
 
 
 def test_the_table_says_what_map_is_over():
