@@ -53,6 +53,7 @@ def _measures(run: dict) -> dict[str, Any]:
     return {
         **{name: run.get(name) for name in FIRST},
         "map": run.get("map"),
+        "map_at": run.get("map_at"),
         "map_low": low,
         "map_high": high,
         "map_index": run.get("map_index"),

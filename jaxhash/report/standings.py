@@ -135,6 +135,34 @@ def markdown(rows: Sequence[Row], measure: str = "map") -> str:
     return table.lay_out(("method", *(f"{bits} bits" for bits in lengths)), lines)
 
 
+def by_measure(rows: Sequence[Row]) -> str:
+    """Writes a table of methods by measure, for runs of one length: the best of each in bold.
+
+    >>> row = {"name": "a", "bits": "16", "seed": "0", "map": "0.25", "precision_at_1000": "0.5"}
+    >>> print(by_measure([row]))
+    | method | mAP | P@1000 |
+    |---|---|---|
+    | a | **0.2500** | **0.5000** |
+    """
+    found = {
+        measure: {each.name: next(iter(each.values.values())) for each in standings(rows, measure)}
+        for measure in MEASURES
+        if any(row.get(measure) for row in rows)
+    }
+    best = {name: max(map(statistics.mean, own.values())) for name, own in found.items()}
+    lines = [
+        (
+            each.name,
+            *(
+                _cell(own[each.name], best[name]) if each.name in own else ""
+                for name, own in found.items()
+            ),
+        )
+        for each in standings(rows)
+    ]
+    return table.lay_out(("method", *(title(rows, measure) for measure in found)), lines)
+
+
 def by_kind(rows: Sequence[Row]) -> str:
     """Writes a table of the measures of `jaxhash.metrics.unseen`, the best of each in bold.
 
@@ -170,6 +198,17 @@ def _cell(values: Sequence[float], best: float) -> str:
     return f"**{text}**" if statistics.mean(values) == best else text
 
 
+def title(rows: Sequence[Row], measure: str) -> str:
+    """Names a measure for people, with the depth k where a protocol ranks the first k items.
+
+    >>> title([{"map": "0.5", "map_at": "1000"}], "map")
+    'mAP@1000'
+    """
+    depth = rows[0].get("map_at") if measure.startswith("map") else ""
+    name = (MEASURES | OF_KINDS)[measure]
+    return name.replace("mAP", f"mAP@{depth}", 1) if depth else name
+
+
 class Correlation(NamedTuple):
     """How far two orders of methods agree: Spearman's rho and Kendall's tau, each from -1 to 1."""
 
@@ -186,12 +225,15 @@ def correlations(rows: Sequence[Row]) -> list[Correlation]:
     Where a table has fewer than three of the methods, it is left out.
     """
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    depth = rows[0].get("map_at")
+    where = {
+        "dataset": rows[0]["dataset"],
+        "protocol": rows[0]["protocol"],
+        "map_at": int(depth) if depth else None,
+    }
     for each in standings(rows):
         for bits, own in each.values.items():
-            run = {"name": each.name, "bits": bits, "map_at": None}
-            landmark = papers.find(
-                run | {"dataset": rows[0]["dataset"], "protocol": rows[0]["protocol"]}
-            )
+            landmark = papers.find({"name": each.name, "bits": bits, **where})
             if landmark and landmark.measure == "map":
                 pairs = found.setdefault((landmark.source.where, bits), [])
                 pairs.append((statistics.mean(own), landmark.value))
@@ -229,20 +271,28 @@ def draw(path: Path, rows: Sequence[Row], measure: str = "map") -> None:
     axes.set_yticks(range(len(found)), [each.name for each in found], fontsize=8)
     axes.set_ylim(len(found) - 0.5, -0.5)
     axes.grid(alpha=0.3)
-    axes.set_xlabel((MEASURES | OF_KINDS)[measure])
+    axes.set_xlabel(title(rows, measure))
     figure.legend(loc="outside lower center", ncols=len(lengths))  # over no mark
     axes.set_title(f"{rows[0]['dataset']}, protocol {rows[0]['protocol']}")
     plots.save(figure, path)
 
 
 def report(rows: Sequence[Row]) -> str:
-    """Writes a table for each measure that the runs have, and the correlations with papers."""
-    parts = []
-    for measure, title in MEASURES.items():
-        if any(row.get(measure) for row in rows):
-            parts.append(f"{title}:\n\n{markdown(rows, measure)}")
+    """Writes all tables of some runs, and the correlations with papers.
+
+    Of one length there is one table of all measures, of several a table for each measure.
+    """
+    if len({row["bits"] for row in rows}) == 1:
+        parts = [f"{rows[0]['bits']} bits:\n\n{by_measure(rows)}"]
+    else:
+        parts = [
+            f"{title(rows, measure)}:\n\n{markdown(rows, measure)}"
+            for measure in MEASURES
+            if any(row.get(measure) for row in rows)
+        ]
     if any(row.get(name) for row in rows for name in OF_KINDS):
-        parts.append(f"mAP of classes that were trained on, and of others:\n\n{by_kind(rows)}")
+        named = title(rows, "map")
+        parts.append(f"{named} of classes that were trained on, and of others:\n\n{by_kind(rows)}")
     lines = [
         (each.source, str(each.bits), str(each.methods), f"{each.rho:.2f}", f"{each.tau:.2f}")
         for each in correlations(rows)

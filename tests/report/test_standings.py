@@ -47,9 +47,20 @@ def test_means_over_seeds_best_first(file):
 
 
 def test_every_measure_has_a_table(file):
-    text = standings.report(standings.read(file(run("a"))))
+    text = standings.report(standings.read(file(run("a"), run("a", bits=32))))
     assert "mAP:" in text and "P@H<=2:" in text and "P@1000:" not in text
     assert "trained on" not in text
+
+
+def test_measures_of_one_length_stand_side_by_side(file):
+    runs = [
+        run("a", 0, map=0.25, precision_at={"1000": 0.5}),
+        run("a", 1, map=0.75, precision_at={"1000": 0.5}),
+        run("b", 0, map=0.25, precision_at_radius_2=0.875),
+    ]
+    *_, a, b = standings.report(standings.read(file(*runs))).splitlines()
+    assert a.startswith("| a | **0.5000 +- 0.3536** | **0.5000 +- 0.0000** | ")
+    assert b == "| b | 0.2500 |  | **0.8750** |"
 
 
 def test_classes_that_were_not_trained_on_beside_exact_search(file):
@@ -83,6 +94,17 @@ def test_agreement_with_a_paper(file):
     (found,) = standings.correlations(standings.read(file(*turned)))
     assert (found.rho, found.tau) == pytest.approx((-1, -1))
     assert standings.correlations(standings.read(file(*same[:2]))) == []
+
+
+def test_a_protocol_of_the_first_k_is_named_so_and_compared_with_no_other(file):
+    (figures,) = [source.figures for source in papers.SOURCES if "dsh" in source.figures]
+    runs = [run(name, map=figures[name][16]) for name in ("dsh", "dhn", "lcdsh")]
+    rows = standings.read(file(*runs))
+    assert "| mAP | " in standings.report(rows) and standings.correlations(rows)
+    rows = standings.read(file(*(each | {"map_at": 1000} for each in runs)))
+    assert "| mAP@1000 | " in standings.report(rows) and not standings.correlations(rows)
+    assert standings.title(rows, "map_seen@all") == "mAP@1000, seen@all"
+    assert standings.title(rows, "precision_at_1000") == "P@1000"
 
 
 def test_tau_by_counting_pairs(file):
