@@ -75,7 +75,7 @@ def report(error: BaseException, who: str = "") -> int:
       the exit code: 2 where one line is printed, that of SystemExit, and 1 for all others.
     """
     if isinstance(error, OSError) and error.errno in REMEDIES:
-        at = f"{os.fspath(error.filename)}: " if isinstance(error.filename, str) else ""
+        at = f"{error.filename}: " if isinstance(error.filename, str) else ""
         todo = f"{REMEDIES[error.errno]}, and give the same command again"
         error = UserError(f"{at}{os.strerror(error.errno)}; {todo}")
     if isinstance(error, UserError):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from jaxhash.cli import command_line
 from jaxhash.errors import UserError
-from jaxhash.report import lettering, plots
+from jaxhash.report import lettering, plots, table
 from jaxhash.runs import results
 
 COLUMNS = 6
@@ -55,7 +55,7 @@ def draw(path: Path, runs: Sequence[results.Run]) -> None:
         panel.set_title(lettering.fit(run["name"], TITLE), fontsize=8, pad=3)
         pace = run.get("train_images_per_second")
         speed = f"\n{pace:,.0f} images/s" if pace else ""
-        panel.text(0.03, 0.04, f"mAP {run['map']:.3f}{speed}", fontsize=7)
+        panel.text(0.03, 0.04, f"{table.metric(run)} {run['map']:.3f}{speed}", fontsize=7)
         panel.set(xlim=(0, 1), ylim=(0, 1))
         panel.tick_params(labelsize=7)
     for panel in panels[len(best) :]:
@@ -78,12 +78,8 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=Path("gallery.png"), help="PNG to draw")
     arguments = parser.parse_args()
     runs = results.read(arguments.runs)
-    try:
+    with plots.asked_for(arguments.picture):
         draw(arguments.picture, runs)
-    except OSError as error:
-        raise UserError(
-            f"{arguments.picture}: cannot be written ({error.strerror or error})"
-        ) from None
     print(f"see {arguments.picture}")
 
 

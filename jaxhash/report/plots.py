@@ -1,7 +1,8 @@
 """Figures of a run as PNG: its curves, retrieved images, and attention maps."""
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from jaxhash.errors import UserError
 from jaxhash.report import lettering
-from jaxhash.runs import workdir
+from jaxhash.runs import disk, workdir
 
 # Right and wrong differ in line style and caption too, for readers who are colour-blind.
 RIGHT = {"color": "#009e73", "linestyle": "-"}
@@ -169,3 +171,12 @@ def save(figure: Figure, path: Path) -> None:
     png = io.BytesIO()
     figure.savefig(png, dpi=110, format="png")
     workdir.write(path, png.getvalue())
+
+
+@contextlib.contextmanager
+def asked_for(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into a UserError, for a command whose picture is at `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({disk.reason(error)})") from None

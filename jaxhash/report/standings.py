@@ -8,7 +8,7 @@ import csv
 import itertools
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from jaxhash.report import papers, plots, table
 from jaxhash.report.seeds import Spread
 
 Row = dict[str, str]
+Cells = tuple[str, ...]  # the first of a line in a table
 MEASURES = {
     "map": "mAP",
     "precision_at_1000": "P@1000",
@@ -121,18 +122,11 @@ def markdown(rows: Sequence[Row], measure: str = "map") -> str:
     | a-frozen | **0.5000 +- 0.3536** |
     """
     found = standings(rows, measure)
-    lengths = sorted({bits for each in found for bits in each.values})
-    best = {
-        bits: max(statistics.mean(each.values[bits]) for each in found if bits in each.values)
-        for bits in lengths
+    columns: dict[str, dict[Cells, list[float]]] = {
+        f"{bits} bits": {(each.name,): each.values[bits] for each in found if bits in each.values}
+        for bits in sorted({bits for each in found for bits in each.values})
     }
-
-    def cell(each: Standing, bits: int) -> str:
-        own = each.values.get(bits)
-        return _cell(own, best[bits]) if own else ""
-
-    lines = [(each.name, *(cell(each, bits) for bits in lengths)) for each in found]
-    return table.lay_out(("method", *(f"{bits} bits" for bits in lengths)), lines)
+    return _lay_out(("method",), [(each.name,) for each in found], columns)
 
 
 def by_measure(rows: Sequence[Row]) -> str:
@@ -144,23 +138,14 @@ def by_measure(rows: Sequence[Row]) -> str:
     |---|---|---|
     | a | **0.2500** | **0.5000** |
     """
-    found = {
-        measure: {each.name: next(iter(each.values.values())) for each in standings(rows, measure)}
+    columns: dict[str, dict[Cells, list[float]]] = {
+        title(rows, measure): {
+            (each.name,): next(iter(each.values.values())) for each in standings(rows, measure)
+        }
         for measure in MEASURES
         if any(row.get(measure) for row in rows)
     }
-    best = {name: max(map(statistics.mean, own.values())) for name, own in found.items()}
-    lines = [
-        (
-            each.name,
-            *(
-                _cell(own[each.name], best[name]) if each.name in own else ""
-                for name, own in found.items()
-            ),
-        )
-        for each in standings(rows)
-    ]
-    return table.lay_out(("method", *(title(rows, measure) for measure in found)), lines)
+    return _lay_out(("method",), [(each.name,) for each in standings(rows)], columns)
 
 
 def by_kind(rows: Sequence[Row]) -> str:
@@ -169,7 +154,7 @@ def by_kind(rows: Sequence[Row]) -> str:
     Methods are sorted by `unseen@all`, and have a line for each length. Beside them stands the
     exact search by cosine of the runs that measured it (`eval.cosine`).
     """
-    groups: dict[tuple[str, str], dict[str, list[float]]] = {}
+    groups: dict[Cells, dict[str, list[float]]] = {}
     for row in rows:
         for name, start in ((row["name"], "map_"), ("exact search by cosine", "cosine_map_")):
             found = {kind: row.get(f"{start}{kind}") for kind in KINDS}
@@ -177,19 +162,33 @@ def by_kind(rows: Sequence[Row]) -> str:
                 own = groups.setdefault((name, row["bits"] if start == "map_" else ""), {})
                 for kind, value in found.items():
                     own.setdefault(kind, []).append(float(value or 0))
-    means = {
-        group: {kind: statistics.mean(values) for kind, values in own.items()}
-        for group, own in groups.items()
-    }
-    best = {kind: max(mean[kind] for mean in means.values()) for kind in KINDS}
-    lines = [
+    columns = {kind: {group: own[kind] for group, own in groups.items()} for kind in KINDS}
+    last = columns[KINDS[-1]]
+    order = sorted(groups, key=lambda group: -statistics.mean(last[group]))
+    return _lay_out(("method", "bits"), order, columns)
+
+
+def _lay_out(
+    titles: Cells,
+    lines: Iterable[Cells],
+    columns: Mapping[str, Mapping[Cells, Sequence[float]]],
+) -> str:
+    """Lays out values by the first cells of their line, the best of a column in bold.
+
+    Args:
+      titles: of the first cells.
+      lines: the first cells of each line.
+      columns: title to {first cells: the value of each seed}; what a column lacks stays empty.
+    """
+    best = {name: max(map(statistics.mean, own.values())) for name, own in columns.items()}
+    texts = [
         (
-            *group,
-            *(_cell(groups[group][kind], best[kind]) for kind in KINDS),
+            *line,
+            *(_cell(own[line], best[name]) if line in own else "" for name, own in columns.items()),
         )
-        for group in sorted(means, key=lambda group: -means[group][KINDS[-1]])
+        for line in lines
     ]
-    return table.lay_out(("method", "bits", *KINDS), lines)
+    return table.lay_out((*titles, *columns), texts)
 
 
 def _cell(values: Sequence[float], best: float) -> str:
@@ -205,8 +204,7 @@ def title(rows: Sequence[Row], measure: str) -> str:
     'mAP@1000'
     """
     depth = rows[0].get("map_at") if measure.startswith("map") else ""
-    name = (MEASURES | OF_KINDS)[measure]
-    return name.replace("mAP", f"mAP@{depth}", 1) if depth else name
+    return (MEASURES | OF_KINDS)[measure].replace("mAP", table.metric({"map_at": depth}), 1)
 
 
 class Correlation(NamedTuple):
@@ -317,11 +315,8 @@ def main() -> None:
     if arguments.picture:
         if not any(row.get(arguments.measure) for row in rows):
             raise UserError(f"--measure={arguments.measure}: no run in {arguments.file} has it")
-        try:
+        with plots.asked_for(arguments.picture):
             draw(arguments.picture, rows, arguments.measure)
-        except OSError as error:
-            reason = error.strerror or error
-            raise UserError(f"{arguments.picture}: cannot be written ({reason})") from None
         print(f"\nsee {arguments.picture}")
 
 

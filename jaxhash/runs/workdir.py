@@ -184,9 +184,12 @@ def _locked(workdir: epath.Path) -> Iterator[None]:
 
 
 def write(path: epath.Path, content: str | bytes) -> None:
-    """Writes a file whole or not at all, even if the process is killed; text as UTF-8."""
+    """Writes a file whole or not at all, even if the process is killed; text as UTF-8.
+
+    Nothing takes the place of what is no file: a device is written to, and a folder refused.
+    """
     data = content.encode() if isinstance(content, str) else content
-    if remote(path):
+    if remote(path) or (path.exists() and not path.is_file()):
         path.write_bytes(data)
         return
     unfinished = path.with_name(f".{path.name}.unfinished")

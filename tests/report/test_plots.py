@@ -1,6 +1,7 @@
 import errno
 import os
 import re
+from pathlib import Path
 
 import matplotlib
 import numpy as np
@@ -10,7 +11,9 @@ from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
+from jaxhash.errors import UserError
 from jaxhash.report import lettering, plots, table
+from jaxhash.runs import workdir
 
 RANDOM = np.random.RandomState(0)
 NUMBERS = {
@@ -54,6 +57,19 @@ def test_a_picture_is_whole_or_as_it_was(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="full"):
         plots.curves(path, "title", {"one": NUMBERS, "two": NUMBERS})
     assert path.read_bytes() == before and [*tmp_path.iterdir()] == [path]
+
+
+def test_a_device_or_a_folder_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    workdir.write(tmp_path / "pipe", b"png")
+    assert os.read(reader, 9) == b"png" and (tmp_path / "pipe").is_fifo()
+    os.close(reader)
+    for folder in (tmp_path, Path()):
+        said = pytest.raises(UserError, match="cannot be written \\(Is a directory")
+        with said, plots.asked_for(folder):
+            plots.curves(folder, "title", {"one": NUMBERS})
+    assert [*tmp_path.iterdir()] == [tmp_path / "pipe"]
 
 
 def test_the_table_says_what_map_is_over():
