@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from einops import rearrange
 
 from jaxhash.errors import UserError
-from jaxhash.models.attention import show
+from jaxhash.models.attention import _channels, show
 from jaxhash.models.layers import largest
 
 
@@ -67,9 +67,13 @@ def channel_attention(a: jax.Array) -> jax.Array:
     >>> bool(jnp.allclose(channel_attention(jnp.ones((2, 9, 4))), 1.0))
     True
     """
-    energy = jnp.einsum("...ni,...nj->...ij", a, a)
-    weights = jax.nn.softmax(largest(energy, -2, keepdims=True) - energy, axis=-2)
-    return jnp.einsum("...ij,...ni->...nj", weights, a)
+
+    def weighed(a: jax.Array) -> jax.Array:
+        energy = jnp.einsum("...ni,...nj->...ij", a, a)
+        weights = jax.nn.softmax(largest(energy, -2, keepdims=True) - energy, axis=-2)
+        return jnp.einsum("...ij,...ni->...nj", weights, a)
+
+    return _channels.attend(weighed, a)
 
 
 class DualAttention(nn.Module):

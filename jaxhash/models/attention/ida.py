@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from einops import rearrange
 
 from jaxhash.errors import UserError
-from jaxhash.models.attention import show
+from jaxhash.models.attention import _channels, show
 from jaxhash.models.layers import largest
 
 REDUCE_AXES = ("query", "key", "none")
@@ -105,8 +105,12 @@ def channel_attention(a: jax.Array, reduce_axis: str = "query") -> jax.Array:
     >>> bool(jnp.allclose(channel_attention(jnp.ones((2, 9, 4))), 1.0))
     True
     """
-    weights = attention_map(jnp.einsum("...ni,...nj->...ij", a, a), reduce_axis)
-    return jnp.einsum("...ij,...ni->...nj", weights, a)
+
+    def weighed(a: jax.Array) -> jax.Array:
+        weights = attention_map(jnp.einsum("...ni,...nj->...ij", a, a), reduce_axis)
+        return jnp.einsum("...ij,...ni->...nj", weights, a)
+
+    return _channels.attend(weighed, a)
 
 
 class ImprovedDualAttention(nn.Module):
