@@ -1,4 +1,8 @@
-"""Convolutions as XLA's; on a CPU, small maps and the kernel's gradient as products of patches."""
+"""Convolutions as XLA's; on a CPU, some of them in forms that are faster there.
+
+Small maps, and the kernel's gradient of large ones, are products of patches; a kernel of few
+channels walks along the height alone.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -6,10 +10,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from einops import rearrange
 
 # On a CPU (benchmarks/log.md): pixels of a map, and bytes of all its patches, up to which their
 # product is faster than XLA's convolution.
 LARGEST, MOST_BYTES = 50, 2**24
+# Channels before and after a convolution up to which its rows are taken as channels, and bytes of
+# the kernel that results.
+FEW_CHANNELS, MOST_BAND = 4, 2**24
 # The gradient of a kernel by patches is faster than XLA's from so many pixels of a map and numbers
 # in a patch on, up to so many channels; and the bytes of patches that a core keeps near.
 FEWEST_PIXELS, FEWEST_SEEN, MOST_CHANNELS, NEAR_BYTES = 100, 145, 128, 2**20
@@ -25,7 +34,8 @@ def conv_general_dilated(
 
     On a CPU, XLA's convolution of maps of 2 x 2 pixels takes twenty times as long as a product of
     the same size, and its gradient of the kernel, for larger maps of few channels, two to five
-    times as long as the product of patches.
+    times as long as the product of patches. With one or two channels on both sides, as in the gates
+    of attention, it takes up to forty times as long as `by_rows`.
 
     Args:
       x: [b h w c].
@@ -52,7 +62,11 @@ def conv_general_dilated(
     pixels, on_cpu = height * width, plain
     if min(height, width) < 1:  # XLA's error, or nothing
         return plain(x, kernel)
-    if pixels <= LARGEST:
+    if max(kernel.shape[2:]) <= FEW_CHANNELS:
+        band = kernel.size // kernel.shape[1] * x.shape[2] * width * x.dtype.itemsize
+        if band <= MOST_BAND:
+            on_cpu = partial(by_rows, strides=strides, padding=padding)
+    elif pixels <= LARGEST:
         batch = x.shape[0] if isinstance(x.shape[0], int) else 1  # exported for any number
         if batch * pixels * kernel[..., 0].size * x.dtype.itemsize <= MOST_BYTES:
             on_cpu = partial(by_patches, strides=strides, padding=padding)
@@ -78,6 +92,31 @@ def by_patches(
     (1, 1, 1, 4)
     """
     return _patches(x, kernel.shape[:2], strides, padding) @ kernel.reshape(-1, kernel.shape[-1])
+
+
+def by_rows(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Padding) -> jax.Array:
+    """Computes a convolution as one along the height, with all pixels of a row as its channels.
+
+    Its kernel [u (w c) (w' d)] has the weight of each column of the map for each of the result,
+    0 for those that it does not see.
+
+    >>> by_rows(jnp.ones((1, 3, 3, 2)), jnp.ones((3, 3, 2, 4)), (1, 1), ((0, 0), (0, 0))).shape
+    (1, 1, 1, 4)
+    """
+    _, width = _size(x.shape, kernel.shape[:2], strides, padding)
+    starts = np.arange(width) * strides[1] - padding[1][0]
+    place = np.arange(x.shape[2])[:, None] - starts  # [w w'], column of the kernel
+    seen = (place >= 0) & (place < kernel.shape[1])
+    columns = kernel[:, np.where(seen, place, 0)]  # [u w w' c d]
+    band = rearrange(jnp.where(seen[..., None, None], columns, 0), "u w out c d -> u (w c) (out d)")
+    y = jax.lax.conv_general_dilated(
+        rearrange(x, "b h w c -> b h (w c)"),
+        band,
+        strides[:1],
+        padding[:1],
+        dimension_numbers=("NHC", "HIO", "NHC"),
+    )
+    return rearrange(y, "b h (w d) -> b h w d", w=width)
 
 
 def kernel_gradient(

@@ -33,14 +33,49 @@ def test_values_and_derivatives_are_those_of_xlas(height, width, side, strides, 
     random = np.random.RandomState(0)
     x = jnp.asarray(random.randn(2, height, width, 3), jnp.float32)
     kernel = jnp.asarray(random.randn(side, side, 3, 4), jnp.float32)
-    found, backward = jax.vjp(
-        partial(convolution.by_patches, strides=strides, padding=padding), x, kernel
-    )
     expected, reference = jax.vjp(partial(plain, strides=strides, padding=padding), x, kernel)
     dy = jnp.asarray(random.randn(*expected.shape), jnp.float32)
+    for form in (convolution.by_patches, convolution.by_rows):
+        found, backward = jax.vjp(partial(form, strides=strides, padding=padding), x, kernel)
+        for a, b in zip((found, *backward(dy)), (expected, *reference(dy)), strict=True):
+            assert a.shape == b.shape
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sides", "strides", "padding"),
+    [
+        ((2, 9, 4, 2), (7, 7), (1, 1), ((3, 3), (3, 3))),
+        ((3, 9, 8, 1), (5, 3), (2, 3), ((2, 0), (0, 1))),
+        ((1, 1, 6, 4), (1, 1), (1, 2), ((0, 0), (0, 0))),
+    ],
+)
+def test_rows_as_channels_give_xlas_value_and_derivatives(shape, sides, strides, padding):
+    random = np.random.RandomState(0)
+    x = jnp.asarray(random.randn(*shape), jnp.float32)
+    kernel = jnp.asarray(random.randn(*sides, shape[3], 2), jnp.float32)
+    expected, reference = jax.vjp(partial(plain, strides=strides, padding=padding), x, kernel)
+    found, backward = jax.vjp(
+        partial(convolution.by_rows, strides=strides, padding=padding), x, kernel
+    )
+    dy = jnp.asarray(random.randn(*expected.shape), jnp.float32)
     for a, b in zip((found, *backward(dy)), (expected, *reference(dy)), strict=True):
-        assert a.shape == b.shape
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("channels", "features", "width", "by_rows"),
+    [(2, 1, 4, True), (4, 4, 4, True), (5, 4, 9, False), (4, 5, 9, False), (2, 1, 600, False)],
+)
+def test_few_channels_are_taken_by_rows(channels, features, width, by_rows):
+    """But not where the band that the kernel becomes would be large."""
+    layer = nn.Conv(
+        features, (7, 7), padding=3, conv_general_dilated=convolution.conv_general_dilated
+    )
+    x = jax.ShapeDtypeStruct((2, 9, width, channels), jnp.float32)
+    variables = jax.eval_shape(layer.init, jax.random.key(0), x)
+    lowered = jax.jit(layer.apply).lower(variables, x).as_text()
+    assert (f"tensor<7x{width * channels}x{width * features}xf32>" in lowered) == by_rows
 
 
 @pytest.mark.parametrize("near", [1, 600, 2**20])  # one row of an image, an image, all at once

@@ -22,8 +22,10 @@ CAB (hrmpa) 1.0. SE starts at .5 and has no bias that could say otherwise.
 from typing import Any
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from jaxhash.errors import UserError
+from jaxhash.models import convolution as convolutions
 
 STARTS = ("published", "one")
 LOGIT = 4.0  # of a gate near one; its slope, .018, is a fourteenth of that of a gate of a half
@@ -38,6 +40,24 @@ def check(option: str, start: str) -> None:
     """
     if start not in STARTS:
         raise UserError(f"{option}={start}: expected {' or '.join(STARTS)}")
+
+
+def convolution(name: str, dtype: jnp.dtype) -> nn.Conv:
+    """Builds the convolution 7x7 of pooled maps [b d e 2] to the logits [b d e 1] of a gate.
+
+    Args:
+      name: of its weights.
+      dtype: of its values.
+    """
+    return nn.Conv(
+        features=1,
+        kernel_size=(7, 7),
+        padding=3,
+        use_bias=False,
+        dtype=dtype,
+        conv_general_dilated=convolutions.conv_general_dilated,
+        name=name,
+    )
 
 
 def normalisation(start: str) -> dict[str, Any]:

@@ -55,10 +55,10 @@ class BlockAttention(nn.Module):
         weight = sum(out(nn.relu(hidden(pooled))) for pooled in pool_positions(x))
         x = x * jax.nn.sigmoid(weight)[:, None, None, :]
 
-        convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name="spatial")
+        pooled = gates.convolution("spatial", self.dtype)(pool_channels(x))
         initial = gates.normalisation(self.start)
         norm = batch_norm(train, self.dtype, momentum=0.99)(name="norm", **initial)
-        gate = jax.nn.sigmoid(norm(convolution(pool_channels(x))))
+        gate = jax.nn.sigmoid(norm(pooled))
         show(self, gate[..., 0])
         return x * gate
 

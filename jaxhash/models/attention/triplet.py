@@ -62,9 +62,9 @@ class TripletAttention(nn.Module):
         for name, view in BRANCHES.items():
             if name == "height_width" and not self.spatial:
                 continue
-            convolution = nn.Conv(1, (7, 7), use_bias=False, dtype=self.dtype, name=name)
             turned = rearrange(x, f"b h w c -> {view}")
-            weight = norm(name=f"{name}_norm", **initial)(convolution(z_pool(turned)))
+            pooled = gates.convolution(name, self.dtype)(z_pool(turned))
+            weight = norm(name=f"{name}_norm", **initial)(pooled)
             gate = rearrange(jax.nn.sigmoid(weight), "b d e 1 -> b 1 d e")
             gated.append(rearrange(turned * gate, f"{view} -> b h w c"))
             gate = rearrange(jnp.broadcast_to(gate, turned.shape), f"{view} -> b h w c")
