@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jaxhash.errors import UserError
 from jaxhash.models.attention import show, strength
+from jaxhash.models.convolution import conv_general_dilated
 
 
 class ChannelAttentionBlock(nn.Module):
@@ -34,7 +35,13 @@ class ChannelAttentionBlock(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps [b h w c] to [b h w c]."""
         channels = x.shape[3]
-        convolution = partial(nn.Conv, kernel_size=(3, 3), dtype=self.dtype)
+        convolution = partial(
+            nn.Conv,
+            kernel_size=(3, 3),
+            padding=1,
+            dtype=self.dtype,
+            conv_general_dilated=conv_general_dilated,
+        )
         y = convolution(max(1, channels // self.compress), name="compress")(x)
         # PyTorch's GELU is the exact one.
         y = convolution(channels, name="expand")(nn.gelu(y, approximate=False))
