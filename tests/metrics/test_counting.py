@@ -83,6 +83,7 @@ def test_sizes_of_blocks_and_slices_do_not_matter(rows, slice_, queries, share):
     whole = counting.count(*items, 10, by_index=True, at=20)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "BLOCK_PAIRS", rows * 70)
+        patch.setattr(counting, "THREADED", 70)
         patch.setattr(hamming, "SLICE", slice_)
         patch.setattr(ties, "SLICE", slice_)
         assert_equal(counting.count(*items, 10, by_index=True, at=20), whole)

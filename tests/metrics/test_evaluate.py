@@ -41,6 +41,7 @@ def test_blocks_change_nothing(monkeypatch):
     queries, database = random_codes(20, 16), random_codes(50, 16)
     whole = evaluate(queries, database, 16, 30)
     monkeypatch.setattr(counting, "BLOCK_PAIRS", 100)
+    monkeypatch.setattr(counting, "THREADED", 50)
     assert evaluate(queries, database, 16, 30) == whole
 
 
