@@ -63,8 +63,8 @@ def conv_general_dilated(
     if min(height, width) < 1:  # XLA's error, or nothing
         return plain(x, kernel)
     if max(kernel.shape[2:]) <= FEW_CHANNELS:
-        band = kernel.size // kernel.shape[1] * x.shape[2] * width * x.dtype.itemsize
-        if band <= MOST_BAND:
+        band = max(kernel.shape[:2]) * kernel[0, 0].size * min(x.shape[1:3]) * min(height, width)
+        if band * x.dtype.itemsize <= MOST_BAND:
             on_cpu = partial(by_rows, strides=strides, padding=padding)
     elif pixels <= LARGEST:
         batch = x.shape[0] if isinstance(x.shape[0], int) else 1  # exported for any number
@@ -95,14 +95,19 @@ def by_patches(
 
 
 def by_rows(x: jax.Array, kernel: jax.Array, strides: Sequence[int], padding: Padding) -> jax.Array:
-    """Computes a convolution as one along the height, with all pixels of a row as its channels.
+    """Computes a convolution as one along the longer side, with all pixels across as its channels.
 
-    Its kernel [u (w c) (w' d)] has the weight of each column of the map for each of the result,
-    0 for those that it does not see.
+    Its kernel, [u (w c) (w' d)] along the height, has the weight of each column of the map for each
+    of the result, 0 for those that it does not see.
 
     >>> by_rows(jnp.ones((1, 3, 3, 2)), jnp.ones((3, 3, 2, 4)), (1, 1), ((0, 0), (0, 0))).shape
     (1, 1, 1, 4)
     """
+    if x.shape[1] < x.shape[2]:
+        turned = by_rows(
+            x.swapaxes(1, 2), kernel.swapaxes(0, 1), tuple(strides)[::-1], tuple(padding)[::-1]
+        )
+        return turned.swapaxes(1, 2)
     _, width = _size(x.shape, kernel.shape[:2], strides, padding)
     starts = np.arange(width) * strides[1] - padding[1][0]
     place = np.arange(x.shape[2])[:, None] - starts  # [w w'], column of the kernel

@@ -48,6 +48,7 @@ def test_values_and_derivatives_are_those_of_xlas(height, width, side, strides, 
         ((2, 9, 4, 2), (7, 7), (1, 1), ((3, 3), (3, 3))),
         ((3, 9, 8, 1), (5, 3), (2, 3), ((2, 0), (0, 1))),
         ((1, 1, 6, 4), (1, 1), (1, 2), ((0, 0), (0, 0))),
+        ((2, 4, 9, 2), (5, 3), (2, 1), ((2, 1), (0, 1))),
     ],
 )
 def test_rows_as_channels_give_xlas_value_and_derivatives(shape, sides, strides, padding):
@@ -65,14 +66,16 @@ def test_rows_as_channels_give_xlas_value_and_derivatives(shape, sides, strides,
 
 @pytest.mark.parametrize(
     ("channels", "features", "width", "by_rows"),
-    [(2, 1, 4, True), (4, 4, 4, True), (5, 4, 9, False), (4, 5, 9, False), (2, 1, 600, False)],
+    [(2, 1, 4, True), (4, 4, 4, True), (5, 4, 4, False), (4, 5, 4, False), (2, 1, 600, False)],
 )
-def test_few_channels_are_taken_by_rows(channels, features, width, by_rows):
+@pytest.mark.parametrize("turned", [False, True])
+def test_few_channels_are_taken_by_rows(channels, features, width, by_rows, turned):
     """But not where the band that the kernel becomes would be large."""
+    shape = (2, width, 600, channels) if turned else (2, 600, width, channels)
     layer = nn.Conv(
         features, (7, 7), padding=3, conv_general_dilated=convolution.conv_general_dilated
     )
-    x = jax.ShapeDtypeStruct((2, 9, width, channels), jnp.float32)
+    x = jax.ShapeDtypeStruct(shape, jnp.float32)
     variables = jax.eval_shape(layer.init, jax.random.key(0), x)
     lowered = jax.jit(layer.apply).lower(variables, x).as_text()
     assert (f"tensor<7x{width * channels}x{width * features}xf32>" in lowered) == by_rows
