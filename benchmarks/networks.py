@@ -6,7 +6,8 @@
 
 Networks with a hash layer of 48 bits, random weights, float32. Encoding is the forward pass in
 inference mode; training is the forward pass in training mode and the gradient of all weights,
-without an optimizer. PyTorch runs channels-last, the networks of timm, which have no attention:
+without an optimizer. Both keep the memory of a step for the next, as the commands do
+(`jaxhash.cli.memory`). PyTorch runs channels-last, the networks of timm, which have no attention:
 where jaxhash's have one, that is in PyTorch's favour. DAH's network is compared with itself too,
 with XLA's grouped convolutions. The sides take turns, seven times; medians count.
 """
@@ -30,6 +31,7 @@ import torch
 from torch import nn
 
 from jaxhash import config as configs
+from jaxhash.cli import memory
 from jaxhash.distributed.devices import Replicas
 from jaxhash.models import depthwise, freezing, hash_network
 from jaxhash.models.backbones import resnet30
@@ -210,6 +212,7 @@ def measure(functions: list[Callable], batch: int) -> list[float]:
 
 def main() -> None:
     """Prints a line for each comparison."""
+    memory.keep()  # as the commands do; PyTorch's steps use the same memory
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

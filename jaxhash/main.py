@@ -147,7 +147,7 @@ def _parser() -> command_line.Parser:
 
 def run() -> None:
     """Enters from the command line: exit code 2 and one line on stderr for a UserError."""
-    command_line.run(main, stopped="stopped; what was saved is kept")
+    command_line.run(main, stopped="stopped; what was saved is kept", steps=True)
 
 
 if __name__ == "__main__":

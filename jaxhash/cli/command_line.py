@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from jaxhash.cli import compiled
+from jaxhash.cli import compiled, memory
 from jaxhash.errors import UserError, nearest, report
 
 
@@ -93,7 +93,7 @@ def plain_letters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
+def run(main: Callable[[], int | None], stopped: str = "", *, steps: bool = False) -> NoReturn:
     """Ends the process with the exit code of `main`, or that of `jaxhash.errors.report`.
 
     Where nobody reads its output any more, it ends without a word, with 141.
@@ -104,8 +104,11 @@ def run(main: Callable[[], int | None], stopped: str = "") -> NoReturn:
       main: returns an exit code, or None for 0.
       stopped: what is kept after Ctrl-C, in one line; the exit code is 130. Without it Ctrl-C has
         its usual traceback.
+      steps: whether the command computes many steps alike, see `jaxhash.cli.memory`.
     """
     compiled.keep()
+    if steps:
+        memory.keep()
     plain_letters()
     try:
         code = main()

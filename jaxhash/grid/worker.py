@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from jaxhash.cli import command_line, compiled
+from jaxhash.cli import command_line, compiled, memory
 from jaxhash.errors import UserError, report
 
 Task = tuple[list[str], int]  # arguments, and the descriptor of the log
@@ -87,5 +87,6 @@ def _train(arguments: list[str]) -> None:
 
 if __name__ == "__main__":
     compiled.keep()
+    memory.keep()
     command_line.plain_letters()
     serve(socket.socket(fileno=int(sys.argv[1])), _train)

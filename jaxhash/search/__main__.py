@@ -30,7 +30,7 @@ import os
 
 from absl import logging
 
-from jaxhash.cli import command_line
+from jaxhash.cli import command_line, memory
 from jaxhash.cli.command_line import whole
 from jaxhash.errors import UserError
 
@@ -177,6 +177,8 @@ def main(arguments: list[str] | None = None) -> int | None:
         if given:
             raise UserError(f"--{given[0]} is for --images; --merge joins indexes as they are")
     logging.set_verbosity(logging.ERROR)  # of libraries; warnings of Python are still shown
+    if options.command == "index":
+        memory.keep()
     # Imported late: --help and mistyped options need no jax.
     module = importlib.import_module(f"jaxhash.search.commands.{COMMANDS[options.command]}")
     return module.run(options)
