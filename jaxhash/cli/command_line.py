@@ -93,23 +93,32 @@ def plain_letters() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def run(main: Callable[[], int | None], stopped: str = "", *, steps: bool = False) -> NoReturn:
-    """Ends the process with the exit code of `main`, or that of `jaxhash.errors.report`.
-
-    Where nobody reads its output any more, it ends without a word, with 141.
+def prepare(*, steps: bool = False) -> None:
+    """Prepares a process that runs a command, before JAX is imported.
 
     What JAX compiles is kept for the next command, see `jaxhash.cli.compiled`.
 
     Args:
-      main: returns an exit code, or None for 0.
-      stopped: what is kept after Ctrl-C, in one line; the exit code is 130. Without it Ctrl-C has
-        its usual traceback.
       steps: whether the command computes many steps alike, see `jaxhash.cli.memory`.
     """
     compiled.keep()
     if steps:
         memory.keep()
     plain_letters()
+
+
+def run(main: Callable[[], int | None], stopped: str = "", *, steps: bool = False) -> NoReturn:
+    """Ends the process with the exit code of `main`, or that of `jaxhash.errors.report`.
+
+    Where nobody reads its output any more, it ends without a word, with 141.
+
+    Args:
+      main: returns an exit code, or None for 0.
+      stopped: what is kept after Ctrl-C, in one line; the exit code is 130. Without it Ctrl-C has
+        its usual traceback.
+      steps: see `prepare`.
+    """
+    prepare(steps=steps)
     try:
         code = main()
         sys.stdout.flush()

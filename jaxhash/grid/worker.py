@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from jaxhash.cli import command_line, compiled, memory
+from jaxhash.cli import command_line
 from jaxhash.errors import UserError, report
 
 Task = tuple[list[str], int]  # arguments, and the descriptor of the log
@@ -86,7 +86,5 @@ def _train(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    compiled.keep()
-    memory.keep()
-    command_line.plain_letters()
+    command_line.prepare(steps=True)
     serve(socket.socket(fileno=int(sys.argv[1])), _train)

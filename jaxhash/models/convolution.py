@@ -1,7 +1,7 @@
 """Convolutions as XLA's; on a CPU, some of them in forms that are faster there.
 
 Small maps, and the kernel's gradient of large ones, are products of patches; a kernel of few
-channels walks along the height alone.
+channels walks along the longer side alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from einops import rearrange
 # On a CPU (benchmarks/log.md): pixels of a map, and bytes of all its patches, up to which their
 # product is faster than XLA's convolution.
 LARGEST, MOST_BYTES = 50, 2**24
-# Channels before and after a convolution up to which its rows are taken as channels, and bytes of
-# the kernel that results.
+# Channels before and after a convolution up to which the pixels across a map are taken as its
+# channels, and bytes of the kernel that results.
 FEW_CHANNELS, MOST_BAND = 4, 2**24
 # The gradient of a kernel by patches is faster than XLA's from so many pixels of a map and numbers
 # in a patch on, up to so many channels; and the bytes of patches that a core keeps near.
@@ -34,8 +34,8 @@ def conv_general_dilated(
 
     On a CPU, XLA's convolution of maps of 2 x 2 pixels takes twenty times as long as a product of
     the same size, and its gradient of the kernel, for larger maps of few channels, two to five
-    times as long as the product of patches. With one or two channels on both sides, as in the gates
-    of attention, it takes up to forty times as long as `by_rows`.
+    times as long as the product of patches. With few channels on both sides, as in the gates of
+    attention, it takes up to forty times as long as `by_rows`.
 
     Args:
       x: [b h w c].
