@@ -102,8 +102,8 @@ def base() -> ConfigDict:
     # every step computes its images anew.
     config.train.views = 1
     config.train.batch_size = 128  # over all devices
-    # Or class_balanced: as many images of each class in a batch; sampled: an epoch is three passes
-    # over 2,000 images, as ADSH has it.
+    # Or class_balanced: classes take turns; sampled: an epoch is three passes over 2,000 images, as
+    # ADSH has it.
     config.train.order = "shuffled"
     config.train.total_epochs = 150.0
     config.train.total_steps = placeholder(int)

@@ -56,18 +56,16 @@ def build(name: str, seed: int, labels: np.ndarray, batch_size: int) -> Order:
                 f"train.batch_size={batch_size}: train.order=sampled has {SAMPLE:,} images an epoch"
             )
         return lambda step: sampled(seed, step, len(labels), batch_size)
-    classes = labels.shape[1]
-    if (labels.sum(axis=1) != 1).any() or not labels.any(axis=0).all():
+    if (labels.sum(axis=1) != 1).any():
         raise UserError(
-            "train.order=class_balanced needs exactly one label an image, and images of every "
-            "class; use train.order=shuffled"
+            "train.order=class_balanced needs exactly one label an image; use train.order=shuffled"
         )
-    if batch_size % classes or batch_size < 2 * classes:
+    members = tuple(np.flatnonzero(column) for column in labels.T if column.any())
+    if batch_size < 2 * len(members):
         raise UserError(
-            f"train.batch_size={batch_size}: class-balanced batches of {classes} classes need a "
-            f"multiple of {classes}, at least {2 * classes}"
+            f"train.batch_size={batch_size}: class-balanced batches of {len(members)} classes need "
+            f"at least {2 * len(members)} images"
         )
-    members = tuple(np.flatnonzero(column) for column in labels.T)
     return lambda step: class_balanced(seed, step, members, batch_size)
 
 
@@ -105,33 +103,36 @@ def sampled(seed: int, step: int, size: int, batch_size: int) -> np.ndarray:
 def class_balanced(
     seed: int, step: int, members: tuple[np.ndarray, ...], batch_size: int
 ) -> np.ndarray:
-    """Returns the images of one step, as many of each class, classes taking turns.
+    """Returns the images of one step, classes taking turns.
 
     DAH (section III-C) has batches of twice the number of classes, so that they contain nearly
-    every pair of classes; here each class has exactly batch_size / classes images in a batch. Each
-    epoch permutes every class anew; a smaller class is repeated within the epoch.
+    every pair of classes; here each class has batch_size / classes images in a batch, rounded up or
+    down where it does not divide. Each epoch permutes every class anew; a smaller class is repeated
+    within the epoch.
 
     Args:
       seed: of the run.
       step: from 0; an epoch has as many steps as with `shuffled`.
-      members: of each class, its positions among the training images.
-      batch_size: a multiple of the number of classes.
+      members: of each class that is trained on, its positions among the training images.
+      batch_size: of the global batch.
 
     >>> members = (np.array([0, 1]), np.array([2, 3]))
     >>> batch = class_balanced(7, step=0, members=members, batch_size=2)
     >>> [int(i) // 2 for i in batch]
     [0, 1]
     """
-    size, each = sum(map(len, members)), batch_size // len(members)
+    size = sum(map(len, members))
     epoch, position = divmod(step, size // batch_size)
-    places = np.arange(position * each, (position + 1) * each)
+    place, turn = np.divmod(
+        np.arange(position * batch_size, (position + 1) * batch_size), len(members)
+    )
     order = _permutation(seed, epoch, size)
-    drawn = []
-    for positions in members:
+    batch = np.zeros(batch_size, np.int32)
+    for number, positions in enumerate(members):
         # A permutation of all images orders those of one class.
         own = positions[np.argsort(order[positions])]
-        drawn.append(own[places % len(own)])
-    return np.stack(drawn, axis=1).reshape(-1).astype(np.int32)
+        batch[turn == number] = own[place[turn == number] % len(own)]
+    return batch
 
 
 @functools.lru_cache(maxsize=1)  # the same one for every step of an epoch

@@ -139,7 +139,7 @@ def test_learnt_database_codes_are_named_and_are_the_training_images(data_dir, t
             "loss.name=dah needs a classifier.*head.name=linear",
         ),
         ("triplet_greedy", {"model.head.name": "linear"}, "loss.name=greedy needs a classifier"),
-        ("dah", {"train.batch_size": 10}, "class-balanced batches of 10 classes need.*at least 20"),
+        ("dah", {"train.batch_size": 10}, "class-balanced batches of 10 classes need at least 20"),
         ("dah", {"model.attention.nodes": ("stage4",)}, "resnet30 offers stage1, stage2, stage3$"),
         ("hrmpa", {"data.size": 36}, "cannot take images of 36 pixels"),
         ("hrmpa", {"loss.hrmpa.db_codes": "learnt"}, "protocol digits searches others"),
