@@ -26,6 +26,7 @@ import optax
 
 from jaxhash import config as configs
 from jaxhash import data, losses
+from jaxhash.cli import memory
 from jaxhash.data import augment, loader, sampler
 from jaxhash.distributed.devices import Replicas
 from jaxhash.losses import Codes, dah
@@ -298,6 +299,7 @@ def main() -> None:
     if options.draw:
         draw(runs, options.draw)
         return
+    memory.keep()
     for seed in SEEDS:
         for name, variant in VARIANTS.items():
             key = f"{name}, seed {seed}"
