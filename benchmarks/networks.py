@@ -32,6 +32,7 @@ from torch import nn
 
 from jaxhash import config as configs
 from jaxhash.cli import memory
+from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
 from jaxhash.models import depthwise, freezing, hash_network
 from jaxhash.models.backbones import resnet30
@@ -134,7 +135,7 @@ def ours(work: Work) -> Steps:
     if work.cut:
         shape = jax.eval_shape(partial(model.apply, method=model.trunk), variables, image).shape
         kept = random.randn(*shape).astype(np.float16)
-    replicas = Replicas(1)
+    replicas = Replicas()
 
     def encode(variables: dict, image: jax.Array, kept: jax.Array | None) -> jax.Array:
         return model.apply(variables, image, kept=kept).u
@@ -156,7 +157,7 @@ def ours(work: Work) -> Steps:
             )
             return jnp.square(outputs.u).mean(), statistics
 
-        return jax.grad(loss, has_aux=True)(variables["params"])
+        return devices.mean(jax.grad(loss, has_aux=True)(variables["params"]))
 
     on_device = replicas.replicate(variables), *replicas.shard((image, kept))
     steps = [replicas.map(step) for step in (encode, train)]

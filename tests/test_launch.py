@@ -36,12 +36,12 @@ def two_report(message, workdir, *arguments):
 
 @pytest.mark.slow
 def test_local_two_joins_two_processes_and_passes_on_their_errors(tmp_path):
-    """Four devices cannot share this batch, which is known when both have joined."""
+    """Two processes cannot share this batch, which is known when both have joined."""
     two_report(
-        "train.batch_size=250 cannot be shared by 4 devices of 2 processes: choose a multiple, or "
+        "train.batch_size=251 cannot be shared by 2 devices of 2 processes: choose a multiple, or "
         "fewer with devices=N",
         tmp_path / "run",
-        "--config.train.batch_size=250",
+        "--config.train.batch_size=251",
     )
     assert not list(tmp_path.iterdir())
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from jaxhash.cli import compiled, memory
+from jaxhash.cli import compiled, cpu_devices, memory
 from jaxhash.errors import UserError, nearest, report
 
 
@@ -99,11 +99,13 @@ def prepare(*, steps: bool = False) -> None:
     What JAX compiles is kept for the next command, see `jaxhash.cli.compiled`.
 
     Args:
-      steps: whether the command computes many steps alike, see `jaxhash.cli.memory`.
+      steps: whether the command computes many steps alike, see `jaxhash.cli.memory` and
+        `jaxhash.cli.cpu_devices`.
     """
     compiled.keep()
     if steps:
         memory.keep()
+        cpu_devices.share(os.environ)
     plain_letters()
 
 

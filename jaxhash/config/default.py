@@ -31,7 +31,8 @@ def base() -> ConfigDict:
     config = ConfigDict()
     config.name = "unnamed"  # of the system; part of the default workdir
     config.seed = 0  # of the weights, the order and the augmentation
-    config.devices = 0  # how many local devices share a step; 0 takes all
+    # How many local devices share a step. 0: all; of a CPU, as many as divide the batch.
+    config.devices = 0
 
     config.data = ConfigDict()
     config.data.name = "cifar10"  # a file of jaxhash/data/sets

@@ -93,13 +93,33 @@ class Replicas:
             return jax.tree.map(lambda x: np.asarray(x).reshape(-1, *x.shape[2:]), tree)
         return self.first(self._join(tree))
 
-    def check_batch(self, batch_size: int) -> None:
-        """Raises UserError where a global batch cannot be divided evenly."""
-        if batch_size % len(self):
-            raise UserError(
-                f"train.batch_size={batch_size} cannot be shared by {len(self)} devices"
-                f"{self._whose()}: choose a multiple, or fewer with devices=N"
+    @classmethod
+    def sharing(cls, batch_size: int, count: int = 0) -> "Replicas":
+        """Takes devices that share a global batch evenly: `count` of each process.
+
+        For 0 all of them are taken, or, of a processor, which is made into devices at will, as many
+        as divide the batch.
+
+        Raises:
+          UserError: the batch cannot be divided evenly.
+
+        >>> len(Replicas.sharing(batch_size=3)) in (1, 3)
+        True
+        """
+        replicas = cls(count)
+        if not count and replicas._local[0].platform == "cpu":
+            fitting = (
+                n
+                for n in range(len(replicas._local), 0, -1)
+                if not batch_size % (n * replicas.processes)
             )
+            replicas = cls(next(fitting, 1))
+        if batch_size % len(replicas):
+            raise UserError(
+                f"train.batch_size={batch_size} cannot be shared by {len(replicas)} devices"
+                f"{replicas._whose()}: choose a multiple, or fewer with devices=N"
+            )
+        return replicas
 
     def _whose(self) -> str:
         return f" of {self.processes} processes" if self.processes > 1 else ""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import BinaryIO
 
+from jaxhash.cli import cpu_devices
 from jaxhash.errors import UserError
 from jaxhash.grid import worker
 from jaxhash.grid.progress import Progress
@@ -79,6 +80,7 @@ class Share:
         environment = dict(os.environ)
         if self.gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
+        cpu_devices.share(environment, self.cores)
         self._connection, other = socket.socketpair()
         with other:
             self._process = subprocess.Popen(

@@ -58,8 +58,7 @@ class Experiment:
         """
         configs.check(config)
         self.config = config
-        self.replicas = Replicas(config.devices)
-        self.replicas.check_batch(config.train.batch_size)
+        self.replicas = Replicas.sharing(config.train.batch_size, config.devices)
         self.augment = augment.build(config.data)
         self.loss = losses.build(config.loss)
         checks.before_data(config, self.loss, self.augment, self._network(labels=2))

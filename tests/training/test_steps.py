@@ -324,9 +324,14 @@ def test_codes_do_not_depend_on_the_number_of_devices():
 
 def test_what_devices_cannot_share_is_refused():
     with pytest.raises(UserError, match="batch_size=10 cannot be shared by 8 devices"):
-        Replicas(8).check_batch(10)
+        Replicas.sharing(10, 8)
     with pytest.raises(UserError, match="devices=9: this machine has 8"):
         Replicas(9)
+
+
+@pytest.mark.parametrize(("batch_size", "count"), [(64, 8), (20, 5), (7, 7), (11, 1)])
+def test_a_processor_is_as_many_devices_as_divide_the_batch(batch_size, count):
+    assert len(Replicas.sharing(batch_size)) == count
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -1,0 +1,54 @@
+"""A processor of two cores is two devices, unless its user says otherwise."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from jaxhash.cli import cpu_devices
+
+SEEN = """
+import os
+from jaxhash.cli import cpu_devices
+cpu_devices.share(os.environ, cores=[0, 1])
+import jax
+print(jax.local_device_count())
+"""
+
+
+@pytest.mark.parametrize(("cores", "count"), [(1, "1"), (2, "2"), (64, "2")])
+def test_a_device_for_each_core_up_to_two(cores, count):
+    environment = {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}
+    cpu_devices.share(environment, range(cores))
+    assert environment.pop(cpu_devices.VARIABLE) == count
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [{"JAX_NUM_CPU_DEVICES": "1"}, {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}],
+)
+def test_the_users_own_number_counts(chosen):
+    environment = dict(chosen)
+    cpu_devices.share(environment, range(4))
+    assert environment == chosen
+
+
+def test_only_the_cores_of_the_process_count(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3}, raising=False)
+    environment = {}
+    cpu_devices.share(environment)
+    assert environment == {"JAX_NUM_CPU_DEVICES": "1"}
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    environment = {}
+    cpu_devices.share(environment)
+    assert environment == {"JAX_NUM_CPU_DEVICES": "2"}
+
+
+def test_jax_sees_them():
+    own = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", cpu_devices.VARIABLE)}
+    command = [sys.executable, "-c", SEEN]
+    environment = {**own, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, env=environment, check=True, stdout=-1, text=True)
+    assert done.stdout.split() == ["2"]
