@@ -2,7 +2,7 @@
 
   python -m jaxhash.main --config=configs/record.py
 
-Arguments: bits, epochs (12, by default).
+Arguments: bits, epochs (9, by default).
 
 The official split, 10,000 queries against the 50,000 training images, as DAH has it. The network of
 `jaxhash/models/backbones/whitened.py` and the objective of CSQ; crops and flips; AdamW in one cycle
@@ -17,11 +17,11 @@ from jaxhash import config as configs
 
 def get_config(arg: str | None = None) -> ConfigDict:
     """Returns the configuration for `bits=...,epochs=...`."""
-    args = configs.arguments(arg, bits=48, epochs=12)
+    args = configs.arguments(arg, bits=48, epochs=9)
     config = configs.base()
     config.name = "record"
     config.data.update(size=32, pad=2, flip=True, mirrored=True, protocol="cifar10_official")
-    config.model.bits = args.bits
+    config.model.update(bits=args.bits, hash_norm=True)
     config.model.backbone.name = "whitened"
     config.loss.name = "csq"
     config.optim.update(name="adamw", lr=5e-3, weight_decay=0.05, schedule="one_cycle")
