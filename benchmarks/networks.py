@@ -6,10 +6,10 @@
 
 Networks with a hash layer of 48 bits, random weights, float32. Encoding is the forward pass in
 inference mode; training is the forward pass in training mode and the gradient of all weights,
-without an optimizer. Both keep the memory of a step for the next, as the commands do
-(`jaxhash.cli.memory`). PyTorch runs channels-last, the networks of timm, which have no attention:
-where jaxhash's have one, that is in PyTorch's favour. DAH's network is compared with itself too,
-with XLA's grouped convolutions. The sides take turns, seven times; medians count.
+without an optimizer. Both keep the memory of a step for the next, and jaxhash makes two devices of
+a CPU, as its commands do (`jaxhash.cli`). PyTorch runs channels-last, the networks of timm, which
+have no attention: where jaxhash's have one, that is in PyTorch's favour. DAH's network is compared
+with itself too, with XLA's grouped convolutions. The sides take turns, seven times; medians count.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import torch
 from torch import nn
 
 from jaxhash import config as configs
-from jaxhash.cli import memory
+from jaxhash.cli import cpu_devices, memory
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
 from jaxhash.models import depthwise, freezing, hash_network
@@ -214,6 +214,10 @@ def measure(functions: list[Callable], batch: int) -> list[float]:
 def main() -> None:
     """Prints a line for each comparison."""
     memory.keep()  # as the commands do; PyTorch's steps use the same memory
+    environment = dict(os.environ)
+    cpu_devices.share(environment)
+    if cpu_devices.VARIABLE in environment:
+        jax.config.update("jax_num_cpu_devices", int(environment[cpu_devices.VARIABLE]))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
