@@ -12,9 +12,10 @@ def share(environment: MutableMapping[str, str], cores: Collection[int] = ()) ->
 
     The threads of one device share every operation and wait for each other at its end. Two devices
     each compute half of the batch, with the gradients averaged as over any devices: images a second
-    of training and encoding are 1.4 and 1.5 times as many for ResNet18 with IDA at 64 px, 1.1 and
-    1.3 at 224 px; the same from EfficientNet-Lite0's eighth block on (two cores of an AMD EPYC,
-    `benchmarks/networks.py`). Where an accelerator computes, it changes nothing.
+    of training and encoding are 1.2 to 1.4 and 1.5 times as many for ResNet18 with IDA at 64 px,
+    and 1.2 and 1.3 times at 224 px; of EfficientNet-Lite0, .8 to .95 and 1.05 to 1.15 times (two
+    cores of an AMD EPYC, `benchmarks/networks.py`). Where an accelerator computes, it changes
+    nothing.
 
     Args:
       environment: of the process; left as it is where its user has chosen a number, by
