@@ -6,9 +6,9 @@ Arguments: bits, epochs (9, by default).
 
 The official split, 10,000 queries against the 50,000 training images, as DAH has it. The network of
 `jaxhash/models/backbones/whitened.py` and the objective of CSQ, with outputs normalised over the
-batch; crops and flips; AdamW in one cycle of the learning rate; in encoding, the outputs of an image
-and of its mirror image are averaged. One run came to mAP .8737 (seed 0); results/README.md has its
-time and what was tried.
+batch; crops and flips; AdamW in one cycle of the learning rate; in encoding, the outputs of an
+image and of its mirror image are averaged. One run came to mAP .8737 (seed 0); results/README.md
+has its time and what was tried.
 """
 
 from ml_collections import ConfigDict

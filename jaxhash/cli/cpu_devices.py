@@ -1,10 +1,14 @@
 """How many devices JAX makes of a processor."""
 
+import importlib.metadata
 import os
 from collections.abc import Collection, MutableMapping
 
 MOST = 2  # each holds a copy of the weights; of more than two cores nothing was measured
 VARIABLE, FLAG = "JAX_NUM_CPU_DEVICES", "xla_force_host_platform_device_count"
+# XLA ends the process where one device waits for another for 40 seconds, as it may in a large step
+# on a busy machine. It also ends where it does not know a flag, so this is for versions that do.
+PATIENCE, KNOWN = "xla_cpu_collective_call_terminate_timeout_seconds", ("0.10.",)
 
 
 def share(environment: MutableMapping[str, str], cores: Collection[int] = ()) -> None:
@@ -24,13 +28,17 @@ def share(environment: MutableMapping[str, str], cores: Collection[int] = ()) ->
 
     >>> environment = {}
     >>> share(environment, cores=[2, 3, 4])
-    >>> environment
-    {'JAX_NUM_CPU_DEVICES': '2'}
+    >>> environment["JAX_NUM_CPU_DEVICES"]
+    '2'
     """
     if VARIABLE in environment or FLAG in environment.get("XLA_FLAGS", ""):
         return
-    count = len(cores) or _available()
-    environment[VARIABLE] = str(min(count, MOST))
+    count = min(len(cores) or _available(), MOST)
+    environment[VARIABLE] = str(count)
+    flags = environment.get("XLA_FLAGS", "")
+    knows = importlib.metadata.version("jaxlib").startswith(KNOWN)
+    if count > 1 and knows and PATIENCE not in flags:
+        environment["XLA_FLAGS"] = f"{flags} --{PATIENCE}=86400".strip()
 
 
 def _available() -> int:

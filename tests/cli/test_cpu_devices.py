@@ -1,5 +1,6 @@
 """A processor of two cores is two devices, unless its user says otherwise."""
 
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -19,9 +20,11 @@ print(jax.local_device_count())
 
 @pytest.mark.parametrize(("cores", "count"), [(1, "1"), (2, "2"), (64, "2")])
 def test_a_device_for_each_core_up_to_two(cores, count):
-    environment = {"XLA_FLAGS": "--xla_cpu_enable_fast_math=false"}
+    flag = "--xla_cpu_enable_fast_math=false"
+    environment = {"XLA_FLAGS": flag}
     cpu_devices.share(environment, range(cores))
     assert environment.pop(cpu_devices.VARIABLE) == count
+    assert environment["XLA_FLAGS"].split()[0] == flag
 
 
 @pytest.mark.parametrize(
@@ -43,7 +46,19 @@ def test_only_the_cores_of_the_process_count(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     environment = {}
     cpu_devices.share(environment)
-    assert environment == {"JAX_NUM_CPU_DEVICES": "2"}
+    assert environment["JAX_NUM_CPU_DEVICES"] == "2"
+
+
+@pytest.mark.parametrize(("version", "flagged"), [("0.10.2", True), ("0.11.0", False)])
+def test_a_device_that_waits_long_ends_nothing(monkeypatch, version, flagged):
+    """But no flag is given to a version that may not know it."""
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: version)
+    environment = {}
+    cpu_devices.share(environment, range(2))
+    assert (cpu_devices.PATIENCE in environment.get("XLA_FLAGS", "")) == flagged
+    before = dict(environment)
+    cpu_devices.share(environment, range(2))
+    assert environment == before
 
 
 def test_jax_sees_them():
