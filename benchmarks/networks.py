@@ -214,10 +214,9 @@ def measure(functions: list[Callable], batch: int) -> list[float]:
 def main() -> None:
     """Prints a line for each comparison."""
     memory.keep()  # as the commands do; PyTorch's steps use the same memory
-    environment = dict(os.environ)
-    cpu_devices.share(environment)
-    if cpu_devices.VARIABLE in environment:
-        jax.config.update("jax_num_cpu_devices", int(environment[cpu_devices.VARIABLE]))
+    cpu_devices.share(os.environ)
+    if cpu_devices.VARIABLE in os.environ:  # JAX, which is imported, reads it no more
+        jax.config.update("jax_num_cpu_devices", int(os.environ[cpu_devices.VARIABLE]))
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -4,6 +4,7 @@ import ctypes
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import Mapping
 
 # Of glibc's mallopt: the number of heaps, of arrays outside of them, and the free bytes at the end
 # of a heap from which it shrinks, -1 for never.
@@ -24,7 +25,7 @@ def keep() -> None:
     already (MALLOC_ARENA_MAX and the like, or GLIBC_TUNABLES).
     """
     chosen = [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_TUNABLES"))]
-    if chosen or not _on_cpu():
+    if chosen or not on_cpu(os.environ):
         return
     try:
         mallopt = ctypes.CDLL(None).mallopt
@@ -34,9 +35,9 @@ def keep() -> None:
         mallopt(option, value)
 
 
-def _on_cpu() -> bool:
+def on_cpu(environment: Mapping[str, str]) -> bool:
     """Says whether JAX will compute on the CPU, without starting it."""
-    platforms = os.environ.get("JAX_PLATFORMS")
+    platforms = environment.get("JAX_PLATFORMS")
     if platforms:
         return platforms == "cpu"
     plugins = importlib.metadata.entry_points(group="jax_plugins")
