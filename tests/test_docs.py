@@ -47,6 +47,7 @@ def test_every_part_is_in_the_reference(site, package):
         assert f'id="jaxhash.{package}.{name}.build"' in text
 
 
+@pytest.mark.slow
 def test_every_method_has_a_page_that_the_table_of_methods_leads_to(site):
     table = (site / "methods" / "index.html").read_text()
     for path in (ROOT / "configs" / "baselines").glob("*.py"):
@@ -57,6 +58,7 @@ def test_every_method_has_a_page_that_the_table_of_methods_leads_to(site):
     assert "Parameters" in (site / "methods" / "dhida" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_every_guide_can_be_reached_from_the_first_page(site):
     first = (site / "index.html").read_text()
     for page in (ROOT / "docs").glob("*.md"):

@@ -88,11 +88,9 @@ def test_the_largest_is_the_maximum_and_its_gradient_is_ones(axis, dtype):
     assert jnp.isnan(largest(x.at[1, 1, 1].set(jnp.nan), axis)).sum() == 1
 
 
-@given(st.sampled_from([2, 3, 5, 6]), st.sampled_from([4, 7]), st.sampled_from([2, 3]))
+@pytest.mark.parametrize("height, width, side", [(2, 4, 2), (5, 7, 2), (3, 7, 3), (6, 4, 3)])
 def test_max_pooling_is_that_of_flax(height, width, side):
-    """Without equal maxima; side 3 leaves out rows and columns that fill no square."""
-    if min(height, width) < side:
-        return
+    """Without equal maxima; rows and columns that fill no square are left out."""
     x = jnp.asarray(np.random.RandomState(0).permutation(2 * height * width * 3), jnp.float32)
     x = x.reshape(2, height, width, 3)
     found, backward = jax.vjp(lambda x: max_pool(x, side), x)
