@@ -26,12 +26,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import process
 import timm
 import torch
 from torch import nn
 
 from jaxhash import config as configs
-from jaxhash.cli import cpu_devices, memory
 from jaxhash.distributed import devices
 from jaxhash.distributed.devices import Replicas
 from jaxhash.models import depthwise, freezing, hash_network
@@ -213,10 +213,7 @@ def measure(functions: list[Callable], batch: int) -> list[float]:
 
 def main() -> None:
     """Prints a line for each comparison."""
-    memory.keep()  # as the commands do; PyTorch's steps use the same memory
-    cpu_devices.share(os.environ)
-    if cpu_devices.VARIABLE in os.environ:  # JAX, which is imported, reads it no more
-        jax.config.update("jax_num_cpu_devices", int(os.environ[cpu_devices.VARIABLE]))
+    process.prepare()  # PyTorch's steps use the same memory
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
