@@ -1,7 +1,7 @@
 """Why the losses of DHIDA and DAH stand still from random weights: what each remedy changes.
 
   python benchmarks/random_weights.py --data-dir=~/tensorflow_datasets --json=random.json
-  python benchmarks/random_weights.py --draw=random.png --json=random.json
+  python benchmarks/random_weights.py --json=random.json --only=dah --draw=random_weights_dah.png
 
 Trains the networks of `configs/dhida.py:scale=tiny` and `configs/dah.py:scale=small` for 1,000
 steps on CIFAR-10, at a constant learning rate, once for each variant and seed. Each `--every` steps
@@ -9,6 +9,8 @@ it measures on 250 held-out training images, with the statistics of that batch: 
 the hash layer divide into what all images share, what the images of a class share beyond that, and
 the rest; and the norm of the gradient of each term of the loss by the weights of the hash layer.
 At the end, the mAP of 500 held-out images among 500 others. A run that --json has is not run again.
+
+`benchmarks/random_weights.json` has what docs/random_weights.md shows.
 """
 
 import argparse
@@ -36,6 +38,7 @@ from jaxhash.metrics.evaluate import mean_average_precision
 from jaxhash.metrics.hamming import Coded
 from jaxhash.models import hash_network, quantizers
 from jaxhash.models.normalization import batch_norm
+from jaxhash.runs import provenance
 
 STEPS, SEEDS = 1_000, (0, 1)
 
@@ -231,7 +234,7 @@ def train(variant: Variant, seed: int, options: argparse.Namespace) -> dict:
             norms, u = gradients(params, stats)
             row = {"step": done, "loss": float(value) if done else None}
             row |= parts(np.asarray(u), label) | {"gradient": jax.tree.map(float, norms)}
-            curve.append(row)
+            curve.append(jax.tree.map(rounded, row))
         if done < options.steps:
             index = order(done)
             batch = images[found.split.train[index]], labels[index], index
@@ -244,14 +247,21 @@ def train(variant: Variant, seed: int, options: argparse.Namespace) -> dict:
     half = len(held) // 2
     queries, database = (Coded(*(x[part] for x in coded)) for part in np.s_[:half, half:])
     found_map = mean_average_precision(queries, database, flat.model.bits, None)
-    return {"curve": curve, "mAP": round(float(found_map), 4)}
+    about = provenance.collect(device_count=1)
+    found = {"curve": curve, "mAP": round(float(found_map), 4)}
+    return found | {key: about[key] for key in ("code", "hardware")}
 
 
-def draw(runs: dict, path: str) -> None:
+def rounded(value: Any) -> Any:
+    """Rounds the numbers of a curve to four digits, which a picture needs."""
+    return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def draw(runs: dict, only: str, path: str) -> None:
     """Draws, for each variant, its loss and how u divides; both seeds."""
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    names = [name for name in VARIANTS if f"{name}, seed {SEEDS[0]}" in runs]
+    names = [name for name in VARIANTS if only in name and f"{name}, seed {SEEDS[0]}" in runs]
     figure, axes = plt.subplots(len(names), 3, figsize=(11, 2.2 * len(names)), sharex=True)
     for name, row in zip(names, axes, strict=True):
         for seed in SEEDS:
@@ -297,7 +307,7 @@ def main() -> None:
     kept = Path(options.json)
     runs = json.loads(kept.read_text()) if kept.exists() else {}
     if options.draw:
-        draw(runs, options.draw)
+        draw(runs, options.only, options.draw)
         return
     memory.keep()
     for seed in SEEDS:
@@ -305,7 +315,7 @@ def main() -> None:
             key = f"{name}, seed {seed}"
             if options.only in name and key not in runs:
                 runs[key] = train(variant, seed, options)
-                kept.write_text(json.dumps(runs, indent=1))
+                kept.write_text(json.dumps(runs, separators=(",", ":")) + "\n")
                 print(f"{key}: loss {runs[key]['curve'][-1]['loss']:.3f}, mAP {runs[key]['mAP']}")
 
 

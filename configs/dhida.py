@@ -30,7 +30,7 @@ about five minutes of a CPU core, for comparison with the methods of `configs/ba
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the
-hash layer are normalised over the batch (`jaxhash/models/heads` says why); random crops and flips;
+hash layer are normalised over the batch (docs/random_weights.md says why); random crops and flips;
 Adam up to 1e-3 in one cycle of 22 epochs, about 15 minutes. Not comparable with the paper.
 
 scale=tiny: half of that width, and 12 epochs, about four minutes; for the ablation's many runs.

@@ -37,8 +37,9 @@ class HashLayer(nn.Module):
         (batch normalisation without an offset). No paper has it. With ImageNet weights it brings a
         pairwise loss down sooner; with random weights the outputs of all images are nearly equal at
         first, most pairs are dissimilar, and a pairwise loss keeps the outputs near 0 for hundreds
-        of steps. The initial scale is .3: at 1, the inner products of unrelated codes are so large
-        that two thousand steps did not bring the loss down to log 2, that of codes that are all 0.
+        of steps (measured in docs/random_weights.md). The initial scale is .3: at 1, the inner
+        products of unrelated codes are so large that two thousand steps did not bring the loss down
+        to log 2, that of codes that are all 0.
     """
 
     bits: int
