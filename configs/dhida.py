@@ -26,7 +26,8 @@ held-out training images, searched among the other 4,500, a hash layer alone rea
 results/README.md has what else was tried. The rows I and A have a network of their own.
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
+one to three minutes of a CPU core once the features are kept, for comparison with the methods of
+`configs/baselines`.
 
 scale=small: the same objective from random weights, at a size for two CPU cores. A
 ResNet18 of half the width with a 3x3 stem, images at 32 px, a 4x4 map for IDA; the outputs of the

@@ -22,7 +22,8 @@ cores. Swin's weights are in no package. One run at 48 bits came to mAP .6993 (s
 encoded as it is, by data.mirrored=False, data.central=1).
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
+one to three minutes of a CPU core once the features are kept, for comparison with the methods of
+`configs/baselines`.
 
 scale=small: a Swin of five blocks, patches of 2 and windows of 4, from random weights at 32 px,
 Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable with the paper.

@@ -25,7 +25,8 @@ no package. One run at 48 bits came to mAP .7490 (seed 0; each image encoded as 
 data.mirrored=False, data.central=1).
 
 scale=frozen: as lite, with all of the network held still and the attention behind its last block;
-about five minutes of a CPU core, for comparison with the methods of `configs/baselines`.
+one to three minutes of a CPU core once the features are kept, for comparison with the methods of
+`configs/baselines`.
 
 scale=small: VGG16 with batch normalisation and a quarter of the width, from random weights at 32
 px, Adam in one cycle of 12 epochs: some minutes on two CPU cores. Not comparable

@@ -38,8 +38,8 @@ def two_report(message, workdir, *arguments):
 def test_local_two_joins_two_processes_and_passes_on_their_errors(tmp_path):
     """Two processes cannot share this batch, which is known when both have joined."""
     two_report(
-        "train.batch_size=251 cannot be shared by 2 devices of 2 processes: choose a multiple, or "
-        "fewer with devices=N",
+        "train.batch_size=251 cannot be shared by 2 devices of 2 processes: choose a multiple of "
+        "2, or fewer processes",
         tmp_path / "run",
         "--config.train.batch_size=251",
     )

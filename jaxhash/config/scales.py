@@ -64,7 +64,7 @@ def frozen(config: ConfigDict, node: str = "block16", *, augmented: bool = False
 
     As `lite`, but nothing of the backbone trains, and an image is encoded as it is. What trains are
     the layers behind it, and the attention at the node, for thirty epochs without augmentation:
-    about ten seconds of a CPU core, with attention five minutes, once the features are kept.
+    ten seconds of a CPU core, with attention one to three minutes, once the features are kept.
 
     Args:
       config: of a system; changed in place.

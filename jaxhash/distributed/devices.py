@@ -115,9 +115,10 @@ class Replicas:
             )
             replicas = cls(next(fitting, 1))
         if batch_size % len(replicas):
+            fewer = "devices with devices=N" if len(replicas._local) > 1 else "processes"
             raise UserError(
                 f"train.batch_size={batch_size} cannot be shared by {len(replicas)} devices"
-                f"{replicas._whose()}: choose a multiple, or fewer with devices=N"
+                f"{replicas._whose()}: choose a multiple of {len(replicas)}, or fewer {fewer}"
             )
         return replicas
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from jaxhash.errors import UserError
+from jaxhash.errors import UserError, first_line
 from jaxhash.grid.progress import Progress
 from jaxhash.grid.run import Run
 from jaxhash.runs import workdir
@@ -182,7 +182,15 @@ def _pause(stop: Stopping, seconds: float) -> None:
 
 def _submitted(folder: Path) -> dict[str, str]:
     path = folder / SUBMITTED
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text()))
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: damaged ({first_line(error)}); end the jobs of this grid with scancel, "
+            "delete the file, and give the same command again"
+        ) from error
 
 
 @contextlib.contextmanager

@@ -15,6 +15,11 @@ from jaxhash.models import hash_network
 from jaxhash.models.hash_network import HashModel
 from jaxhash.training import optimizers
 
+OF_COLOURS = (
+    "; pretrained weights take three: choose a scale from random weights, small, tiny or quick, as "
+    "the config has"
+)
+
 
 def before_data(config: ConfigDict, loss: HashLoss, augment: Augment, network: HashModel) -> None:
     """Checks names and traces the network, before data are read.
@@ -84,9 +89,10 @@ def of_data(config: ConfigDict, data: Data, loss: HashLoss, augment: Augment) ->
     for name in ("mean", "std"):
         given = len(config.data[name])
         if given != pool.pixels.shape[-1]:
+            pretrained = "" if config.model.weights == "none" else OF_COLOURS
             raise UserError(
                 f"data.{name} has {given} channels, the images of {config.data.name} have "
-                f"{pool.pixels.shape[-1]}"
+                f"{pool.pixels.shape[-1]}{pretrained}"
             )
     if loss.single_label and (pool.labels.sum(axis=1) != 1).any():
         raise UserError(

@@ -1,14 +1,20 @@
 """SIGTERM, Ctrl-C and SIGUSR2: finish the step, save and return. A second one ends the process.
 
+A measurement that is going on is finished too, which may take minutes, so a line says so at once.
+
 SLURM can be configured to send SIGUSR2 before the time limit of a job.
 """
 
+import contextlib
+import os
 import signal
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)
+STDERR = 2
+WAITING = "stopping as soon as the work at hand is done; a second one ends it at once"
 
 
 class Stopping:
@@ -45,4 +51,8 @@ class Stopping:
     def _request(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.came = signal.Signals(number).name
+        # Not print, whose buffer the signal may have interrupted in the middle of a write.
+        with contextlib.suppress(OSError):  # nobody reads it
+            start = "\n" if os.isatty(STDERR) else ""  # below the bar
+            os.write(STDERR, f"{start}{self.came}: {WAITING}\n".encode())
         signal.signal(number, self._before[number])

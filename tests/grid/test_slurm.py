@@ -61,6 +61,14 @@ def test_what_is_in_the_queue_is_not_submitted_again(tmp_path, capsys):
     assert [path.name for path in folder.iterdir() if path.name != "lock"] == [slurm.SUBMITTED]
 
 
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3"])
+def test_a_damaged_list_of_jobs_is_one_line(tmp_path, text):
+    (tmp_path / slurm.SUBMITTED).write_text(text)
+    with pytest.raises(UserError, match=r"submitted\.json: damaged .* scancel, delete the file"):
+        train([script(tmp_path, "a")], tmp_path, set)
+    assert (tmp_path / slurm.SUBMITTED).read_text() == text
+
+
 def test_a_queue_that_does_not_answer_is_asked_again(tmp_path):
     folder, answers = tmp_path / "slurm", [None] * 20
     run = script(tmp_path, "a", f"import time; time.sleep(0.5); {GOOD}")

@@ -263,6 +263,10 @@ def test_bad_folders_are_refused_and_stay_as_they_are(tiny, tmp_path):
         ({"model.weights": "/nowhere/x.safetensors"}, "no such file"),
         ({"devices": 100}, "devices=100: this machine has 8"),
         ({"data.mean": (0.5, 0.5, 0.5)}, "data.mean has 3 channels, data.std has 1"),
+        (
+            {"data.mean": (0.5,) * 3, "data.std": (0.5,) * 3},
+            "data.mean has 3 channels, the images of digits have 1$",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused_before_a_folder_is_made(tiny, tmp_path, change, message):

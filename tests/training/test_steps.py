@@ -323,7 +323,7 @@ def test_codes_do_not_depend_on_the_number_of_devices():
 
 
 def test_what_devices_cannot_share_is_refused():
-    with pytest.raises(UserError, match="batch_size=10 cannot be shared by 8 devices"):
+    with pytest.raises(UserError, match="by 8 devices: choose a multiple of 8, or fewer devices"):
         Replicas.sharing(10, 8)
     with pytest.raises(UserError, match="devices=9: this machine has 8"):
         Replicas(9)
