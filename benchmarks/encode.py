@@ -9,6 +9,7 @@ without reading or decoding a file.
 
 import argparse
 import time
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -46,6 +47,18 @@ def measure(path: str, batch_size: int) -> tuple[float, float, int]:
 
     The rate is that of the median of `TIMES` calls.
     """
+    encode, pixels = encoder(path, batch_size)
+    seconds = []
+    for _ in range(1 + TIMES):
+        start = time.perf_counter()
+        encode(pixels)
+        seconds.append(time.perf_counter() - start)
+    first, *later = seconds
+    return first, batch_size / float(np.median(later)), pixels.shape[1]
+
+
+def encoder(path: str, batch_size: int) -> tuple[Callable, np.ndarray]:
+    """Returns the encoder of a config, with random weights, and a batch of random images."""
     config = configs.load(path)
     network = hash_network.build(config.model, labels=10)
     size, channels = config.data.size, len(config.data.mean)
@@ -57,13 +70,7 @@ def measure(path: str, batch_size: int) -> tuple[float, float, int]:
     pixels = np.random.RandomState(0).randint(
         0, 256, (batch_size, size, size, channels), dtype=np.uint8
     )
-    seconds = []
-    for _ in range(1 + TIMES):
-        start = time.perf_counter()
-        encode(pixels)
-        seconds.append(time.perf_counter() - start)
-    first, *later = seconds
-    return first, batch_size / float(np.median(later)), size
+    return encode, pixels
 
 
 if __name__ == "__main__":

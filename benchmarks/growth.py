@@ -22,18 +22,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from search import BATCH, MODEL, item, random_codes
+from encode import encoder
+from search import MODEL, fill, random_codes
 
-from jaxhash import config as configs
-from jaxhash.data import augment
-from jaxhash.encoders.batches import compiled
-from jaxhash.encoders.encoder import Encoder
 from jaxhash.metrics.evaluate import evaluate, mean_average_precision
 from jaxhash.metrics.hamming import Coded
-from jaxhash.models import hash_network
 from jaxhash.runs import provenance
 from jaxhash.search.index.engines import open_index
 
@@ -61,20 +55,11 @@ def clock(work: Callable, times: int = 1) -> float:
 
 def encoding() -> Callable[[int], float]:
     """Returns what encodes a number of images of 32 px and returns the seconds."""
-    config, batch = configs.load("configs/dhida.py:scale=small"), 256
-    network = hash_network.build(config.model, labels=CLASSES)
-    side = config.data.size
-    variables = jax.device_get(
-        jax.jit(network.init)(jax.random.key(0), jnp.zeros((1, side, side, 3)))
-    )
-    encode = compiled(
-        Encoder(config, network, variables, augment.build(config.data), step=0), batch
-    )
-    pixels = np.random.RandomState(0).randint(0, 256, (batch, side, side, 3), dtype=np.uint8)
+    encode, pixels = encoder("configs/dhida.py:scale=small", 256)
     encode(pixels)  # compiles
 
     def run(count: int) -> float:
-        return clock(lambda: [encode(pixels) for _ in range(math.ceil(count / batch))])
+        return clock(lambda: [encode(pixels) for _ in range(math.ceil(count / len(pixels)))])
 
     return run
 
@@ -85,18 +70,11 @@ def labelled(count: int, seed: int) -> Coded:
     return Coded(random_codes(count, BITS), np.eye(CLASSES, dtype=np.uint8)[classes])
 
 
-def searching(count: int) -> Iterator[tuple[str, float]]:
-    """Measures the embedded index with a number of codes."""
-    codes = random_codes(count, BITS)
+def searching(codes: np.ndarray) -> Iterator[tuple[str, float]]:
+    """Measures the embedded index with the given codes."""
     with tempfile.TemporaryDirectory() as folder:
         index = open_index(folder, BITS, MODEL)
-
-        def fill() -> None:
-            for start in range(0, count, BATCH):
-                numbers = range(start, min(start + BATCH, count))
-                index.add([item(number, codes[number]) for number in numbers])
-
-        yield "index", clock(fill)
+        yield "index", clock(lambda: fill(index, codes))
         index.close()
         start = time.perf_counter()
         index = open_index(folder, BITS, MODEL)
@@ -125,19 +103,24 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, dict[str, float]]
     while count <= options.largest:
         if wanted("encode", count):
             found["encode"][str(count)] = encode(count)
+            yield found
+        todo = [name for name in ("map", "metrics", "index") if wanted(name, count)]
+        queries, database = labelled(QUERIES, 1), labelled(count if todo else 1, 0)
         for name, function in (("map", mean_average_precision), ("metrics", evaluate)):
-            if wanted(name, count):
-                queries, database = labelled(QUERIES, 1), labelled(count, 0)
+            if name in todo:
                 found[name][str(count)] = clock(partial(function, queries, database, BITS), 3)
-        if wanted("index", count):
-            for name, taken in searching(count):
+                yield found
+        if "index" in todo:
+            for name, taken in searching(database.codes):
                 found.setdefault(name, {})[str(count)] = taken
-        yield found
+            yield found
         count *= 10
 
 
 def slope(points: dict[str, float]) -> float:
-    """Returns by which power of the count the seconds of the last two counts grow."""
+    """Returns by which power of the count the seconds of the last two counts grow; nan for one."""
+    if len(points) < 2:
+        return math.nan
     (n, before), (m, after) = list(points.items())[-2:]
     return math.log(after / before) / math.log(int(m) / int(n))
 

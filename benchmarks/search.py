@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxhash.search.index.engines import open_index
-from jaxhash.search.index.interface import Item
+from jaxhash.search.index.interface import Index, Item
 
 BATCH = 10_000
 MODEL = "random codes"
@@ -39,10 +39,7 @@ def measure(address: str, count: int, bits: int) -> None:
     codes = random_codes(count, bits)
     index = open_index(address, bits, MODEL)
     start, used = time.perf_counter(), time.process_time()
-    for first in range(0, count, BATCH):
-        index.add(
-            [item(number, codes[number]) for number in range(first, min(first + BATCH, count))]
-        )
+    fill(index, codes)
     seconds, used = time.perf_counter() - start, time.process_time() - used
     print(f"add {count:,} codes of {bits} bits: {seconds:.1f} s, {used:.1f} of the processor")
     index.close()
@@ -66,6 +63,13 @@ def measure(address: str, count: int, bits: int) -> None:
     index.close()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(f"peak memory                      {peak / 1024:9.0f} MiB")
+
+
+def fill(index: Index, codes: np.ndarray) -> None:
+    """Adds items with the given codes, batch by batch."""
+    for first in range(0, len(codes), BATCH):
+        numbers = range(first, min(first + BATCH, len(codes)))
+        index.add([item(number, codes[number]) for number in numbers])
 
 
 def random_codes(count: int, bits: int) -> np.ndarray:

@@ -89,7 +89,7 @@ def of_data(config: ConfigDict, data: Data, loss: HashLoss, augment: Augment) ->
     for name in ("mean", "std"):
         given = len(config.data[name])
         if given != pool.pixels.shape[-1]:
-            pretrained = "" if config.model.weights == "none" else OF_COLOURS
+            pretrained = OF_COLOURS if given == 3 and config.model.weights != "none" else ""
             raise UserError(
                 f"data.{name} has {given} channels, the images of {config.data.name} have "
                 f"{pool.pixels.shape[-1]}{pretrained}"
