@@ -85,23 +85,25 @@ def searching(codes: np.ndarray) -> Iterator[tuple[str, float]]:
         index.close()
 
 
-def measure(options: argparse.Namespace) -> Iterator[dict[str, dict[str, float]]]:
+def measure(
+    found: dict[str, dict[str, float]], largest: int, limit: float
+) -> Iterator[dict[str, dict[str, float]]]:
     """Measures what is missing and not too long; yields {operation: {count: seconds}} after each.
 
     Args:
-      options: json, largest and limit, as on the command line.
+      found: what is known already.
+      largest: the number of codes to end with.
+      limit: seconds that an operation may take.
     """
-    kept = Path(options.json)
-    found = json.loads(kept.read_text())["seconds"] if kept.exists() else {}
-    encode = encoding()
+    found, encode = dict(found), encoding()
 
     def wanted(name: str, count: int) -> bool:
         done = found.setdefault(name, {})
         before = done.get(str(count // 10), 0.0 if count == SMALLEST else math.inf)
-        return str(count) not in done and 10 * before <= options.limit
+        return str(count) not in done and 10 * before <= limit
 
     count = SMALLEST
-    while count <= options.largest:
+    while count <= largest:
         if wanted("encode", count):
             found["encode"][str(count)] = encode(count)
             yield found
@@ -118,6 +120,11 @@ def measure(options: argparse.Namespace) -> Iterator[dict[str, dict[str, float]]
         count *= 10
 
 
+def by_count(points: dict[str, float]) -> dict[str, float]:
+    """Sorts seconds by their count: a smaller one may have been measured later."""
+    return dict(sorted(points.items(), key=lambda point: int(point[0])))
+
+
 def slope(points: dict[str, float]) -> float:
     """Returns by which power of the count the seconds of the last two counts grow; nan for one."""
     if len(points) < 2:
@@ -131,7 +138,7 @@ def draw(seconds: dict[str, dict[str, float]], hardware: str, path: str) -> None
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     figure, axes = plt.subplots(figsize=(9, 4.5), layout="constrained")
-    for (name, points), marker in zip(seconds.items(), "osD^vP", strict=True):
+    for (name, points), marker in zip(seconds.items(), "osD^vP", strict=False):
         label = f"{TITLES[name]}: slope {slope(points):.2f}"
         axes.loglog([int(n) for n in points], list(points.values()), marker=marker, label=label)
     axes.set_xlabel("images in the database")
@@ -153,10 +160,12 @@ def main() -> None:
     parser.add_argument("--draw", metavar="PATH", help="draw a picture, .png")
     options = parser.parse_args()
     about = provenance.collect(device_count=1)
-    seconds: dict[str, dict[str, float]] = {}
-    for seconds in measure(options):
+    path = Path(options.json)
+    seconds = json.loads(path.read_text())["seconds"] if path.exists() else {}
+    for found in measure(seconds, options.largest, options.limit):
+        seconds = {name: by_count(points) for name, points in found.items()}
         kept = {**about, "seconds": seconds}
-        Path(options.json).write_text(json.dumps(kept, indent=1) + "\n")
+        path.write_text(json.dumps(kept, indent=1) + "\n")
         counts = [max(map(int, points), default=0) for points in seconds.values()]
         print(f"measured up to {max(counts):,}", flush=True)
     for name, points in seconds.items():
