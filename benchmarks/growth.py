@@ -91,24 +91,26 @@ def measure(
     """Measures what is missing and not too long; yields {operation: {count: seconds}} after each.
 
     Args:
-      found: what is known already.
+      found: what is known already; added to.
       largest: the number of codes to end with.
       limit: seconds that an operation may take.
     """
-    found, encode = dict(found), encoding()
+    encode = encoding()
 
     def wanted(name: str, count: int) -> bool:
         done = found.setdefault(name, {})
         before = done.get(str(count // 10), 0.0 if count == SMALLEST else math.inf)
         return str(count) not in done and 10 * before <= limit
 
-    count = SMALLEST
-    while count <= largest:
+    for digits in range(len(str(SMALLEST)), len(str(largest)) + 1):
+        count = 10 ** (digits - 1)
         if wanted("encode", count):
             found["encode"][str(count)] = encode(count)
             yield found
         todo = [name for name in ("map", "metrics", "index") if wanted(name, count)]
-        queries, database = labelled(QUERIES, 1), labelled(count if todo else 1, 0)
+        if not todo:
+            continue
+        queries, database = labelled(QUERIES, 1), labelled(count, 0)
         for name, function in (("map", mean_average_precision), ("metrics", evaluate)):
             if name in todo:
                 found[name][str(count)] = clock(partial(function, queries, database, BITS), 3)
@@ -117,7 +119,6 @@ def measure(
             for name, taken in searching(database.codes):
                 found.setdefault(name, {})[str(count)] = taken
             yield found
-        count *= 10
 
 
 def by_count(points: dict[str, float]) -> dict[str, float]:
