@@ -3,6 +3,7 @@
 import importlib
 import pkgutil
 import re
+import re
 from functools import partial
 from pathlib import Path
 
@@ -42,10 +43,10 @@ def test_every_module_imports_and_says_what_it_is(name):
 
 
 SCALES = [
-    pytest.param(f"{path}{scale}", id=f"{path.stem}{scale}")
+    pytest.param(f"{path}:scale={scale}" if scale else str(path), id=f"{path.stem}:{scale}")
     for path in CONFIGS
-    for scale in ("", ":scale=lite", ":scale=frozen")
-    if not scale or '"lite"' in path.read_text()
+    for scale in ("", "lite", "frozen", "whitened")
+    if not scale or re.search(rf'scale=\(.*"{scale}"', path.read_text())
 ]
 
 
