@@ -5,6 +5,7 @@ one temporary folder, which is deleted when the tests have ended. To keep compil
 call of pytest to the next, set JAX_COMPILATION_CACHE_DIR.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -31,7 +32,10 @@ os.environ["XLA_FLAGS"] = (
     "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 )
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", os.path.join(os.environ[ROOT], "compiled"))
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "1"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+# The traces of programs are millions of objects, which stay: looking through them for garbage as
+# often as Python does by default takes a tenth of the time.
+gc.set_threshold(100_000, 50, 50)
 
 
 def clean() -> None:

@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 import re
-import re
 from functools import partial
 from pathlib import Path
 
@@ -43,7 +42,9 @@ def test_every_module_imports_and_says_what_it_is(name):
 
 
 SCALES = [
-    pytest.param(f"{path}:scale={scale}" if scale else str(path), id=f"{path.stem}:{scale}")
+    pytest.param(
+        f"{path}:scale={scale}" if scale else str(path), id=f"{path.stem}:{scale}".rstrip(":")
+    )
     for path in CONFIGS
     for scale in ("", "lite", "frozen", "whitened")
     if not scale or re.search(rf'scale=\(.*"{scale}"', path.read_text())

@@ -1,12 +1,17 @@
 """Keeps compiled programs in the user's cache: a command compiles once, not at each start."""
 
+import contextlib
 import hashlib
 import os
 import platform
+import time
+import zlib
 from pathlib import Path
 
 VARIABLE = "JAX_COMPILATION_CACHE_DIR"  # read by JAX when it is imported; empty: nothing is kept
 CPUINFO = Path("/proc/cpuinfo")
+CHECKED = "checked"  # file whose time is that of the last look for damaged programs
+ZSTD = b"\x28\xb5\x2f\xfd"  # first bytes of what JAX compressed where zstandard is installed
 
 
 def keep() -> None:
@@ -25,7 +30,35 @@ def keep() -> None:
     except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return
     if os.access(folder, os.W_OK):
+        _delete_damaged(folder)
         os.environ[VARIABLE] = str(folder)
+
+
+def _delete_damaged(folder: Path) -> None:
+    """Deletes programs that a full disk or a killed process left incomplete.
+
+    JAX itself never replaces them, and warns of them at every start. Only what was written since
+    the last look is read. Programs compressed by zstandard, which the standard library does not
+    read, count as damaged only where they are empty.
+    """
+    mark, now = folder / CHECKED, time.time_ns()
+    with contextlib.suppress(OSError):  # of others that delete or write here, or of a full disk
+        since = mark.stat().st_mtime_ns if mark.exists() else 0
+        for path in folder.glob("*-cache"):
+            if path.stat().st_mtime_ns >= since and not _is_whole(path.read_bytes()):
+                path.unlink()
+        mark.touch()
+        os.utime(mark, ns=(now, now))
+
+
+def _is_whole(program: bytes) -> bool:
+    if program.startswith(ZSTD):
+        return True
+    try:
+        zlib.decompress(program)
+    except zlib.error:
+        return False
+    return True
 
 
 def _processor() -> str:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zlib
 
 import pytest
 
@@ -41,6 +42,37 @@ def test_a_second_command_adds_nothing(tmp_path):
     assert before
     assert run(tmp_path)[0] == folder
     assert {path for path in tmp_path.rglob("*-cache")} == before
+
+
+@pytest.mark.parametrize("size", [0, 100, -1])
+def test_a_program_that_a_full_disk_cut_off_is_compiled_anew(tmp_path, size):
+    """JAX would warn of it, here an error, at every start."""
+    run(tmp_path)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*-cache")}
+    for path, program in kept.items():
+        path.write_bytes(program[:size])
+    run(tmp_path)
+    whole = {path: zlib.decompress(program) for path, program in kept.items()}
+    assert {path: zlib.decompress(path.read_bytes()) for path in tmp_path.rglob("*-cache")} == whole
+
+
+def test_only_programs_that_were_not_looked_at_yet_are_read(tmp_path):
+    old, new = tmp_path / "old-cache", tmp_path / "new-cache"
+    old.write_bytes(zlib.compress(b"program"))
+    os.utime(old, (1, 1))
+    compiled._delete_damaged(tmp_path)
+    old.write_bytes(b"damaged")
+    new.write_bytes(b"damaged")
+    os.utime(old, (1, 1))
+    compiled._delete_damaged(tmp_path)
+    assert old.exists() and not new.exists()
+
+
+def test_programs_compressed_by_zstandard_stay(tmp_path):
+    program = tmp_path / "a-cache"
+    program.write_bytes(compiled.ZSTD + b"something")
+    compiled._delete_damaged(tmp_path)
+    assert program.exists()
 
 
 @pytest.mark.parametrize("chosen", ["", "mine"])
