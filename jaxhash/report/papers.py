@@ -13,7 +13,7 @@ landmarks are shown beside `map`.
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-SCALES = ("-tiny", "-small", "-lite", "-frozen", "-quick")  # of our configs
+SCALES = ("-tiny", "-small", "-lite", "-frozen", "-quick", "-whitened")  # of our configs
 
 
 class Source(NamedTuple):
