@@ -42,11 +42,12 @@ def _delete_damaged(folder: Path) -> None:
     read, count as damaged only where they are empty.
     """
     mark, now = folder / CHECKED, time.time_ns()
-    with contextlib.suppress(OSError):  # of others that delete or write here, or of a full disk
-        since = mark.stat().st_mtime_ns if mark.exists() else 0
-        for path in folder.glob("*-cache"):
+    since = mark.stat().st_mtime_ns if mark.exists() else 0
+    for path in folder.glob("*-cache"):
+        with contextlib.suppress(OSError):  # another process deleted it, or it may not be read
             if path.stat().st_mtime_ns >= since and not _is_whole(path.read_bytes()):
                 path.unlink()
+    with contextlib.suppress(OSError):  # a full disk
         mark.touch()
         os.utime(mark, ns=(now, now))
 

@@ -68,6 +68,16 @@ def test_only_programs_that_were_not_looked_at_yet_are_read(tmp_path):
     assert old.exists() and not new.exists()
 
 
+def test_one_that_cannot_be_read_keeps_no_other_from_being_deleted(tmp_path):
+    damaged = [tmp_path / f"{name}-cache" for name in "abc"]
+    for path in damaged:
+        path.write_bytes(b"damaged")
+    damaged[1].unlink()
+    damaged[1].mkdir()  # not even root reads this
+    compiled._delete_damaged(tmp_path)
+    assert sorted(tmp_path.glob("*-cache")) == [damaged[1]] and (tmp_path / "checked").exists()
+
+
 def test_programs_compressed_by_zstandard_stay(tmp_path):
     program = tmp_path / "a-cache"
     program.write_bytes(compiled.ZSTD + b"something")
