@@ -66,15 +66,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     config.train.update(batch_size=20, order="class_balanced", total_epochs=100.0)
     if args.scale == "whitened":
         config.name += "-whitened"
-        config.data.update(pad=2, mirrored=True)
-        config.model.hash_norm = True
-        config.model.backbone.name = "whitened"
-        config.model.backbone.whitened.widths = (64, 256, 256)
+        configs.whitened(config, wide=True)
         config.loss.dah.classification_weight = 10.0
-        config.optim.update(name="adamw", lr=5e-3, weight_decay=0.05, schedule="one_cycle")
-        config.train.update(batch_size=128, total_epochs=20.0)
-        config.eval.at_start = False
-        config.checkpoint.every_epochs = 1.0
+        config.train.total_epochs = 20.0
     elif args.scale == "lite":
         configs.lite(config, each_stage=True)
         config.model.attention.cbam.start = "one"

@@ -17,7 +17,6 @@ from ml_collections import ConfigDict
 
 from jaxhash import config as configs
 
-WIDTHS = {"30": (64, 128, 256), "150": (64, 256, 256)}
 EPOCHS = {"30": 9, "150": 26}
 
 
@@ -26,13 +25,9 @@ def get_config(arg: str | None = None) -> ConfigDict:
     args = configs.arguments(arg, bits=48, minutes=("30", "150"), epochs=0)
     config = configs.base()
     config.name = "record" if args.minutes == "30" else f"record-{args.minutes}"
-    config.data.update(size=32, pad=2, flip=True, mirrored=True, protocol="cifar10_official")
-    config.model.update(bits=args.bits, hash_norm=True)
-    config.model.backbone.name = "whitened"
-    config.model.backbone.whitened.widths = WIDTHS[args.minutes]
+    configs.whitened(config, wide=args.minutes == "150")
+    config.data.protocol = "cifar10_official"
+    config.model.bits = args.bits
     config.loss.name = "csq"
-    config.optim.update(name="adamw", lr=5e-3, weight_decay=0.05, schedule="one_cycle")
-    config.train.update(batch_size=128, total_epochs=float(args.epochs or EPOCHS[args.minutes]))
-    config.eval.at_start = False
-    config.checkpoint.every_epochs = 1.0
+    config.train.total_epochs = float(args.epochs or EPOCHS[args.minutes])
     return config

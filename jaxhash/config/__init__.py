@@ -6,7 +6,7 @@ from jaxhash.config.default import base
 from jaxhash.config.files import UnknownArgument, arguments, known_arguments, load
 from jaxhash.config.ranges import check
 from jaxhash.config.saved import from_json, to_json
-from jaxhash.config.scales import check_backbone, frozen, lite, quick
+from jaxhash.config.scales import check_backbone, frozen, lite, quick, whitened
 from jaxhash.config.values import duration, flatten
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "quick",
     "shallow",
     "to_json",
+    "whitened",
 ]

@@ -111,3 +111,31 @@ def quick(config: ConfigDict) -> None:
     config.model.backbone.resnet.update(stem="3x3", stem_pool=False, strides=(1, 2, 2, 1), width=16)
     config.optim.update(lr=3e-4, schedule="cosine")
     config.train.update(batch_size=100, total_epochs=20.0)
+
+
+def whitened(config: ConfigDict, *, wide: bool) -> None:
+    """Puts a system on the network of `jaxhash/models/backbones/whitened.py`, from random weights.
+
+    Images of 32 px with crops and flips; AdamW in one cycle of the learning rate; the outputs of
+    the hash layer are normalised over the batch. In encoding, the outputs of an image and of its
+    mirror image are averaged. An epoch of 50,000 images takes three to five minutes of two
+    CPU cores.
+
+    Args:
+      config: of a system; changed in place.
+      wide: whether the second of the three stages is twice as wide.
+
+    >>> from jaxhash.config import base
+    >>> config = base()
+    >>> whitened(config, wide=True)
+    >>> config.model.backbone.whitened.widths, config.train.batch_size
+    ((64, 256, 256), 128)
+    """
+    config.data.update(size=32, pad=2, flip=True, mirrored=True)
+    config.model.hash_norm = True
+    config.model.backbone.name = "whitened"
+    config.model.backbone.whitened.widths = (64, 256 if wide else 128, 256)
+    config.optim.update(name="adamw", lr=5e-3, weight_decay=0.05, schedule="one_cycle")
+    config.train.batch_size = 128
+    config.eval.at_start = False
+    config.checkpoint.every_epochs = 1.0
